@@ -1,0 +1,1 @@
+../../depthlimit/__init__.py

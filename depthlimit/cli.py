@@ -1,0 +1,303 @@
+"""The command line: verify, list, explain, replay, report.
+
+stdout is the result, stderr the progress. Status: 0 as expected, 1 a violation or an errored case, 2 bad input (nothing is written), 3
+undecided only, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from depthlimit.models.spec import Spec
+    from depthlimit.models.verify import Plan
+    from depthlimit.theory.claim import Claim
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Entry point of the console script; turns bad input and interruption into their status."""
+    from depthlimit.models.spec import BadInput
+
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # one thread in each process: see models.check.THREADS
+    try:
+        app()  # ends with SystemExit, whatever the command returns
+    except BadInput as error:
+        print(f"depthlimit: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except SystemExit as stop:  # typer turns an interruption from the keyboard into this status
+        if stop.code == INTERRUPTED:
+            print("depthlimit: interrupted; what was complete is kept, and --resume continues it", file=sys.stderr)
+        raise
+
+
+def _new_folder() -> Path:
+    root = Path("depthlimit-out")
+    taken = [int(p.name) for p in root.glob("[0-9][0-9][0-9][0-9]") if p.name.isdigit()]
+    return root / f"{max(taken, default=0) + 1:04d}"
+
+
+@contextmanager
+def _progress(total_label: str) -> Iterator[Callable[[int, int, Any], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(total_label, total=None)
+
+        def update(done: int, total: int, unit: Any) -> None:
+            note = f"{total_label}: {unit.spec.regime.kind}" if unit is not None else total_label
+            bar.update(task, completed=done, total=total, description=note)
+
+        yield update
+
+
+@app.command()
+def verify(
+    profile: Annotated[str, typer.Option(help="quick, standard or deep: how many generated instances")] = "quick",
+    only: Annotated[list[str] | None, typer.Option(help="claim id, label or prefix; may be repeated")] = None,
+    spec: Annotated[Path | None, typer.Option(help="JSON file with one Spec or a list, instead of corpus and generated ones")] = None,
+    data: Annotated[str | None, typer.Option(help="FILE.csv, FILE.npz or sklearn:NAME, added to the generated regimes")] = None,
+    target: Annotated[list[str] | None, typer.Option(help="target column of a .csv; may be repeated (default: the last)")] = None,
+    implementation: Annotated[str, typer.Option(help="torch, numpy or package.module:factory")] = "torch",
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    workers: Annotated[int, typer.Option(help="processes, at most one per core is useful; 0 means one per core")] = 0,
+    seed: Annotated[int, typer.Option(help="seed of generated instances and of the rows of --data")] = 0,
+    out: Annotated[Path | None, typer.Option(help="folder of the run (default: a new depthlimit-out/NNNN)")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the run in --out")] = False,
+) -> None:
+    """Check every claim on the corpus, on generated and on real data; write records and the report."""
+    from depthlimit.models import spec as specs
+    from depthlimit.models import userdata
+    from depthlimit.models import verify as runs
+
+    if workers < 0 or seed < 0 or seed >= 2**32:
+        raise specs.BadInput(f"--workers {workers}, --seed {seed}: expected workers >= 0 and 0 <= seed < 2^32")
+    if target and data is None:
+        raise specs.BadInput(f"--target {' '.join(target)}: names columns of --data, which is not given")
+    if resume and out is None:
+        raise specs.BadInput("--resume: needs --out, the folder of the run to continue")
+    workers = workers or len(os.sched_getaffinity(0))
+    if workers > 1:
+        runs.start_server()  # its imports take as long as the planning
+    try:
+        plan = runs.make_plan(
+            profile=profile,
+            seed=seed,
+            only=only or (),
+            specs=specs.read_specs(spec) if spec else (),
+            arrays=runs.stored(spec.parent / "arrays") if spec else None,
+            data=userdata.read(data, target or (), seed) if data else None,
+            implementation=implementation,
+            device=device,
+            workers=workers,
+            command=_command(),
+        )
+    except ValueError as error:
+        raise specs.BadInput(str(error)) from None
+    folder = out or _new_folder()
+    _run(plan, folder, resume)
+
+
+def _run(plan: Plan, folder: Path, resume: bool) -> None:
+    from depthlimit.conformance.faults import matrix
+    from depthlimit.models import verify as runs
+
+    with _progress("checking") as update:
+        summary = runs.run(plan, folder, resume=resume, progress=update, beside=lambda pool: matrix(plan.selected, pool.submit))
+    records = [json.loads(text) for text in runs.read_lines(folder / "records.jsonl")]
+    page = _write_report(folder)
+    print(table(summary, runs.read_lines(folder / "records.jsonl")))
+    print(f"records {folder / 'records.jsonl'}\nreport  {page}")
+    raise typer.Exit(runs.status(records))
+
+
+def _command() -> list[str]:
+    return ["depthlimit", *sys.argv[1:]]
+
+
+def _write_report(folder: Path) -> Path:
+    from depthlimit.reports.pages import write
+
+    return write(folder)
+
+
+def table(summary: dict[str, Any], lines: list[str]) -> str:
+    """One line per claim: verdict, worst ratio measured/bound, detectable factor, examples; then slopes and counts."""
+    rows = [f"{'claim':<52} {'verdict':<18} {'worst ratio':>12} {'detectable':>11} {'examples':>8}"]
+    for key, row in summary["claims"].items():
+        ratio = "-" if row["log10_tightness"] is None else _ratio(row["log10_tightness"], row["scale"])
+        factor = "-" if row["detectable_factor"] is None else _factor(row["detectable_factor"])
+        rows.append(f"{key:<52} {row['verdict']:<18} {ratio:>12} {factor:>11} {row['examples']:>8}")
+    for text in lines:
+        item = json.loads(text)
+        if item["claim"] in ("prop3.rate", "prop2.rate") and item["lhs"] is not None:
+            init = item["spec"]["init"]["kind"]
+            rows.append(f"slope against L, {item['claim']}, {init}: {item['lhs']:.4f} ± {item['lhs_radius']:.4f}")
+    counts = ", ".join(f"{n} {v}" for v, n in summary["counts"].items() if n)
+    rows.append(f"{sum(summary['counts'].values())} judgements: {counts}")
+    return "\n".join(rows)
+
+
+def _ratio(log10: float, scale: str) -> str:
+    if scale == "log10log10":
+        return f"10^-10^{log10:.0f}"
+    return f"{10**log10:.3g}" if log10 > -4 else f"10^{log10:.1f}"
+
+
+def _factor(value: float) -> str:
+    return f"1+{value - 1:.0e}" if value < 1.001 else f"{value:.3g}"
+
+
+@app.command("list")
+def list_claims(as_json: Annotated[bool, typer.Option("--json", help="one JSON list instead of lines")] = False) -> None:
+    """List the claims: id, role, where it stands in the paper, what it says."""
+    import depthlimit
+
+    found = depthlimit.claims()
+    if as_json:
+        print(json.dumps([summary_of(c) for c in found], indent=1, ensure_ascii=False))
+        return
+    for claim in found:
+        print(f"{claim.id:<52} {claim.role.value:<11} {claim.source}\n    {claim.meaning}")
+
+
+def summary_of(claim: Claim) -> dict[str, Any]:
+    """A claim as JSON."""
+    return {
+        "id": claim.id,
+        "label": claim.label,
+        "edition": claim.edition,
+        "inputs": claim.inputs,
+        "role": claim.role.value,
+        "source": str(claim.source),
+        "page": claim.source.page,
+        "regimes": list(claim.regimes),
+        "meaning": claim.meaning,
+        "tex": claim.tex,
+        "lhs": str(claim.lhs),
+        "relation": claim.relation,
+        "rhs": str(claim.rhs),
+        "where": {str(k): str(v) for k, v in claim.where.items()},
+        "hypotheses": [h.text for h in claim.hypotheses] + sorted(claim.needs),
+        "premises": list(claim.premises),
+        "tool": claim.tool.value,
+        "expect": "holds" if claim.expect is None else f"refuted by {claim.expect}",
+        "note": claim.note,
+    }
+
+
+@app.command()
+def explain(selector: Annotated[str, typer.Argument(metavar="ID|PREFIX")]) -> None:
+    """Explain a claim: as printed, as computed, with its constants, hypotheses, premises and quantities."""
+    from depthlimit.models.verify import select
+    from depthlimit.theory.registry import quantities
+
+    known = quantities()
+    for claim in select([selector]):
+        text = summary_of(claim)
+        print(f"{claim.id}\n  {claim.meaning}\n  {claim.role.value}, {claim.source}; expected: {text['expect']}")
+        print(f"  as printed   {claim.tex}\n  as computed  {claim.lhs} {claim.relation} {claim.rhs}")
+        for symbol, definition in claim.where.items():
+            print(f"    {symbol} = {definition}")
+        for title in ("hypotheses", "premises", "regimes"):
+            if text[title]:
+                print(f"  {title}: {'; '.join(text[title])}")
+        for name in sorted(claim.symbols()):
+            print(f"    {name}: {known[name].meaning}")
+        if claim.note:
+            print(f"  note: {claim.note}")
+        print()
+
+
+def _replayed(file: str) -> tuple[list[Spec], list[str], Path]:
+    """Specs, the claim ids to check (all if empty) and the folder of arrays, from FILE or records.jsonl:LINE."""
+    from depthlimit.models.spec import BadInput, read_spec, read_specs
+    from depthlimit.theory.record import claim_id
+
+    name, _, number = file.rpartition(":")
+    path = Path(name) if name and number.isdigit() else Path(file)
+    if path.suffix == ".jsonl":
+        try:
+            lines = path.read_text().splitlines()
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+        if not number.isdigit() or not 1 <= int(number) <= len(lines):
+            raise BadInput(f"{file}: name a line from 1 to {len(lines)}, as in {path}:1")
+        text = lines[int(number) - 1]
+    else:
+        try:
+            text = path.read_text()
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read ({error.strerror}); expected a Spec, a record, or records.jsonl:LINE") from None
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"{file}: not JSON ({error})") from None
+    if isinstance(value, dict) and "claim" in value and "spec" in value:
+        try:
+            return [read_spec(value["spec"], file)], [claim_id(value)], path.parent / "arrays"
+        except KeyError as error:
+            raise BadInput(f"{file}: a record without {error}") from None
+    if isinstance(value, dict) and "origin" in value and "spec" in value:
+        return [read_spec(value["spec"], file)], [], path.parent / "arrays"
+    return (read_specs(path) if path.suffix != ".jsonl" else [read_spec(value, file)]), [], path.parent / "arrays"
+
+
+@app.command()
+def replay(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a Spec, a record, or records.jsonl:LINE")],
+    implementation: Annotated[str, typer.Option(help="torch, numpy or package.module:factory")] = "torch",
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+) -> None:
+    """Run a Spec or a record again; status 0 if each claim comes out as registered."""
+    from depthlimit.models import verify as runs
+    from depthlimit.models.check import check
+    from depthlimit.models.implementation import load
+    from depthlimit.models.spec import BadInput
+    from depthlimit.theory.record import claim_id
+
+    specs, ids, arrays = _replayed(file)
+    selected = runs.select(ids)
+    try:
+        loaded = load(implementation, device)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    records = []
+    for spec in specs:
+        records += check(spec, loaded, runs.stored(arrays), selected)[0]
+    for item in records:
+        sides = " ".join(f"{k}={item[k]!r}" for k in ("lhs", "lhs_radius", "rhs", "rhs_radius"))
+        print(f"{claim_id(item)}: {item['verdict']} {sides} scale={item['scale']} where={item['where']} {item['reason']}".rstrip())
+    raise typer.Exit(runs.status(records))
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="the folder of a run")]) -> None:
+    """Write the report of a run again from its records."""
+    from depthlimit.models.spec import BadInput
+
+    if not (folder / "records.jsonl").is_file() or not (folder / "run.json").is_file():
+        raise BadInput(f"{folder}: holds no run (no records.jsonl and run.json)")
+    try:
+        print(_write_report(folder))
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

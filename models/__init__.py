@@ -1,0 +1,1 @@
+"""Specs, networks, flows and measurements: every tensor, and no formula of the paper's results."""

@@ -1,0 +1,135 @@
+"""check: from a Spec to records. One run per spec, all claims of its regime judged on it.
+
+    >>> records = check(spec, implementation)        # doctest: +SKIP
+
+An exception stops only the claims that need what raised it: a missing method is `unsupported` with its reason, anything else `errored`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from depthlimit.models.calls import MethodUnsupported
+from depthlimit.models.data import ArrayStore
+from depthlimit.models.implementation import Implementation
+from depthlimit.models.measure import euler, ladder
+from depthlimit.models.measure.certificate import CertificateRun
+from depthlimit.models.measure.registry import Fields, measured
+from depthlimit.models.spec import BadInput, Spec
+from depthlimit.models.trajectory import Trajectory, realise
+from depthlimit.theory import judgement as J
+from depthlimit.theory.activation import CATALOGUE
+from depthlimit.theory.claim import Claim, supply_with
+from depthlimit.theory.enclosure import evaluate
+from depthlimit.theory.quantity import AXES, Field
+from depthlimit.theory.record import record
+from depthlimit.theory.registry import claims
+
+RUNS: dict[str, type] = {
+    "plain-flow": Trajectory,
+    "clipped-flow": Trajectory,
+    "local-pl": CertificateRun,
+    "depth-ladder": ladder.LadderRun,
+    "iid-ladder": ladder.IidRun,
+    "euler-scheme": euler.EulerRun,
+    "euler-ladder": euler.EulerRun,
+}
+THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers
+
+
+def run(spec: Spec, implementation: Implementation, arrays: ArrayStore | None = None) -> Any:
+    """The run of a spec, of the type that its regime has. Nothing is computed yet but the realised arrays."""
+    store = arrays if arrays is not None else ArrayStore()
+    kind = spec.regime.kind
+    if kind in ("plain-flow", "clipped-flow"):
+        return Trajectory(realise(spec, store), implementation)
+    if kind == "iid-ladder":
+        return ladder.IidRun(spec, store)
+    return RUNS[kind](spec, store, implementation)
+
+
+def judge(claim: Claim, fields: Fields, properties: frozenset[str]) -> J.Judgement:
+    """One claim on one run; exceptions become verdicts."""
+    try:
+        return claim.judge(fields, properties)
+    except MethodUnsupported as error:
+        return J.Judgement(J.UNSUPPORTED, scale=claim.scale, reason=str(error))
+    except (BadInput, MemoryError):
+        raise
+    except Exception as error:  # an implementation may raise anything; it stops this claim only
+        return J.Judgement(J.ERRORED, scale=claim.scale, reason=f"{type(error).__name__}: {error}")
+
+
+def applicable(spec: Spec, selected: Iterable[Claim] | None = None) -> list[Claim]:
+    """The claims of the spec's regime, in order of registration."""
+    return [c for c in (claims() if selected is None else selected) if spec.regime.kind in c.regimes]
+
+
+def check(
+    spec: Spec, implementation: Implementation, arrays: ArrayStore | None = None, selected: Iterable[Claim] | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Records of all claims that apply to the spec, and the curves along t, L and k for plots."""
+    fields = Fields(run(spec, implementation, arrays))
+    properties = CATALOGUE[spec.activation.name].properties
+    body = spec.to_json()
+    records, curves = [], []
+    for claim in applicable(spec, selected):
+        judged = judge(claim, fields, properties)
+        records.append(record(claim, judged, spec.regime.kind, body))
+        if judged.verdict in (J.HOLDS, J.VIOLATED) and claim.scale == "linear":
+            curves += _curves(claim, fields, spec)
+    return records, curves
+
+
+_CURVED = {"prop7", "prop3", "prop2", "certificate", "control", "identities"}
+
+
+def _curves(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[str, Any]]:
+    """Both sides along each axis that has more than one point, at the other axes' worst point of the left side."""
+    if claim.label.split(".")[0] not in _CURVED or claim.relation == "=":
+        return []
+    sides = np.broadcast_arrays(*(evaluate(s, fields, claim.where).size() for s in (claim.lhs, claim.rhs)))
+    out = []
+    for axis, name in ((1, "t"), (2, "k"), (0, "L")):
+        if sides[0].shape[axis] < 2 or (axis == 0 and "depths" not in spec.regime.model_dump()):
+            continue
+        others = tuple(i for i in range(len(AXES) - 1) if i != axis)
+        left, right = (np.max(s, axis=others) for s in sides)
+        if name == "t":
+            x = np.array(spec.times)[-len(left) :]
+        elif name == "L":
+            x = np.array(spec.regime.depths)[-len(left) :]  # type: ignore[union-attr]
+        else:
+            x = np.arange(1, len(left) + 1)
+        out.append(
+            {
+                "claim": claim.id,
+                "regime": spec.regime.kind,
+                "spec": spec.digest(),
+                "axis": name,
+                "x": [float(v) for v in x],
+                "lhs": [float(v) if np.isfinite(v) else None for v in left],
+                "rhs": [float(v) if np.isfinite(v) else None for v in right],
+                "label": f"L={spec.L} q={spec.q} m={spec.m} n={spec.n} {spec.activation.name}",
+            }
+        )
+    return out
+
+
+def _supply(spec: Any) -> Mapping[str, Field]:
+    from depthlimit.models.implementation import load
+    from depthlimit.models.spec import read_spec
+
+    parsed = spec if isinstance(spec, Spec) else read_spec(spec, "spec")
+    return Fields(run(parsed, load("numpy")))
+
+
+supply_with(_supply)
+
+
+def unmeasured() -> list[tuple[str, str]]:
+    """Pairs (claim, quantity) of the registry that no measure supplies on the claim's regimes: empty, and tested to be."""
+    return [(c.id, name) for c in claims() for regime in c.regimes for name in sorted(c.symbols()) if not measured(name, RUNS[regime])]

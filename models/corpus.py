@@ -1,0 +1,143 @@
+"""The fixed corpus: Specs per regime, chosen so that every claim of the regime is exercised and each bound is pressed where it can be.
+
+It holds Specs and nothing else. The same corpus serves `verify`, the tests and every implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from depthlimit.models.spec import Spec
+
+_QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_LADDER = (8, 16, 32, 64)
+
+
+def _spec(kind: str, d: int, dout: int, q: int, m: int, L: int, n: int, *, regime: Mapping[str, Any] | None = None, **more: Any) -> Spec:
+    sizes = {"d": d, "dout": dout, "q": q, "m": m, "L": L, "n": n}
+    return Spec.model_validate({"regime": {"kind": kind, **(regime or {})}, **sizes, **more})
+
+
+def _sphere(seed: int = 0, scale: float = 1.0) -> dict[str, Any]:
+    return {"kind": "sphere", "seed": seed, "label_scale": scale}
+
+
+def _clip(kind: str, radius: float) -> dict[str, Any]:
+    return {"kind": kind, "radius": radius}
+
+
+FIGURE_1 = {"d": 16, "dout": 16, "q": 16, "m": 32, "L": 32, "n": 100, "T": 1.0, "train": "VW"}  # Appendix E's sizes
+
+PLAIN = (
+    _spec("plain-flow", 2, 1, 4, 5, 6, 3, times=_QUARTERS),
+    _spec("plain-flow", 1, 1, 2, 2, 2, 1, times=(0.0, 0.01, 0.1, 1.0)),
+    _spec("plain-flow", 1, 1, 2, 1, 1, 1, times=_QUARTERS),
+    _spec("plain-flow", 3, 2, 5, 4, 8, 4, init={"kind": "gp", "seed": 1}, activation={"name": "sin"}, times=_QUARTERS),
+    _spec("plain-flow", 2, 2, 3, 6, 5, 4, init={"kind": "fourier", "seed": 2}, activation={"name": "gelu"}, times=_QUARTERS),
+    _spec("plain-flow", 2, 2, 4, 4, 8, 2, T=3.0, data=_sphere(3, 2.0), activation={"name": "erf", "a": 2.0}),
+    _spec("plain-flow", 2, 2, 4, 4, 16, 3, train="VW", init={"kind": "gp", "seed": 4, "length": 0.3}, times=_QUARTERS),
+    _spec("plain-flow", 2, 1, 3, 3, 4, 2, activation={"name": "algebraic", "b": 2.0}, data={"kind": "gaussian", "seed": 5}),
+)
+CLIPPED = (
+    _spec("clipped-flow", 2, 2, 4, 4, 2, 3, clip=_clip("coordinate", 0.25), T=0.1),
+    _spec("clipped-flow", 2, 1, 4, 5, 6, 3, clip=_clip("radial", 0.2), T=0.25),
+    _spec("clipped-flow", 2, 1, 4, 5, 6, 3, clip=_clip("smooth", 0.5), times=_QUARTERS),
+    _spec("clipped-flow", 1, 1, 2, 2, 3, 2, clip=_clip("radial", 0.05), data=_sphere(1, 10.0), times=_QUARTERS),
+    _spec("clipped-flow", 1, 1, 2, 1, 1, 1, clip=_clip("coordinate", 0.01), T=0.25, data=_sphere(2, 10.0), init={"kind": "gp"}),
+    _spec(
+        "clipped-flow",
+        3,
+        2,
+        5,
+        4,
+        8,
+        4,
+        clip=_clip("smooth", 1.0),
+        init={"kind": "fourier", "seed": 1},
+        activation={"name": "arctan"},
+    ),
+    _spec(
+        "clipped-flow",
+        2,
+        2,
+        4,
+        4,
+        4,
+        2,
+        clip=_clip("smooth", 0.5),
+        T=0.25,
+        activation={"name": "one_minus_gauss"},
+        data=_sphere(4, 3.0),
+    ),
+    Spec.model_validate(
+        {
+            "regime": {"kind": "clipped-flow"},
+            **FIGURE_1,
+            "clip": _clip("smooth", 0.25),
+            "times": (0.0, 0.5, 1.0),
+            "data": {"kind": "gaussian", "seed": 0},
+        }
+    ),
+)
+LADDERS = tuple(
+    _spec("depth-ladder", 2, 1, 3, 4, 64, 3, regime={"depths": depths}, rtol=1e-12, T=0.1, times=(0.0, 0.1), init=init)
+    for depths, init in (
+        (_LADDER, {"kind": "paper"}),
+        (_LADDER, {"kind": "gp", "seed": 1, "length": 1.0}),
+        ((*_LADDER, 128), {"kind": "fourier", "seed": 2, "terms": 1, "scale": 0.5}),  # its corrections are larger
+    )
+)
+IID = (_spec("iid-ladder", 2, 1, 3, 4, 8, 3, regime={"depths": (8, 16, 32, 64, 128, 256), "draws": 400}, init={"kind": "iid"}),)
+_ODE = {"depths": (8, 16, 32, 64, 128)}
+EULER = (
+    _spec("euler-ladder", 2, 2, 4, 5, 8, 3, regime=_ODE, rtol=1e-12, init={"kind": "fourier", "seed": 0, "terms": 1, "scale": 0.3}),
+    _spec("euler-ladder", 1, 1, 1, 1, 8, 1, regime=_ODE, rtol=1e-12, init={"kind": "gp", "seed": 1, "length": 10.0, "scale": 0.3}),
+    _spec(
+        "euler-ladder",
+        1,
+        1,
+        1,
+        1,
+        8,
+        1,
+        regime=_ODE,
+        rtol=1e-12,
+        init={"kind": "gp", "seed": 3, "length": 10.0, "scale": 0.3},
+        activation={"name": "identity"},
+    ),
+    _spec("euler-ladder", 2, 1, 3, 4, 8, 4, regime=_ODE, rtol=1e-12, init={"kind": "gp", "seed": 2, "length": 1.0, "scale": 0.3}),
+)
+
+
+def _certificate(n: int, d: int, q: int, m: int, activation: Mapping[str, Any], T: float, fraction: float = 0.25) -> Spec:
+    """Shapes with n > d, labels orthogonal to the rows of x: A and B alone cannot fit them."""
+    return _spec(
+        "local-pl",
+        d,
+        1,
+        q,
+        m,
+        8,
+        n,
+        regime={"fraction": fraction},
+        activation=activation,
+        T=T,
+        rtol=1e-12,
+        data={"kind": "sphere", "labels": "orthogonal"},
+    )
+
+
+LOCAL_PL = (
+    _certificate(4, 3, 4, 64, {"name": "one_minus_cos", "a": 3.0, "b": 1.5}, 0.25),
+    _certificate(8, 4, 5, 256, {"name": "sin", "a": 3.0, "b": 2.0}, 0.25, 1.0),
+    _certificate(16, 6, 7, 512, {"name": "sin", "a": 3.0, "b": 2.0}, 0.25),
+)
+
+_ALL = PLAIN + CLIPPED + LADDERS + IID + EULER + LOCAL_PL
+WITNESSES = {"eq13-witness": PLAIN[3]}
+
+
+def corpus() -> tuple[Spec, ...]:
+    """Every Spec of the corpus, in its fixed order."""
+    return _ALL

@@ -1,0 +1,11 @@
+"""Measures: for each quantity of the theory, how a run supplies it. Importing this package registers them all."""
+
+from depthlimit.models.measure import (  # noqa: F401
+    certificate,
+    euler,
+    identities,
+    instance,
+    ladder,
+    network,
+    successive,
+)

@@ -1,0 +1,35 @@
+"""Slopes against depth: local slopes on doubling depths, extrapolated.
+
+For smooth initialisations g(L) = c L^{-1} (1 + a₁/L + a₂/L² + ...), so the local slope log₂(g(2L)/g(L)) is -1 + b₁/L + b₂/L² + ...
+and Romberg's table in 1/L removes one power per column. A least-squares slope would reject the true rate (it never sees the limit).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from depthlimit.theory.quantity import Array
+
+
+def slope(values: Array, radii: Array) -> tuple[float, float]:
+    """Extrapolated local slope of values on doubling depths, and its radius.
+
+    The radius is the larger of the last two corrections (from the column before, and from the depth before: one alone can be small by
+    accident) plus the radii's propagation; the column is the one where that is smallest.
+
+    values, radii: [depths], at least 4, all positive. Raises ValueError otherwise.
+    """
+    values, radii = np.asarray(values, dtype=float), np.asarray(radii, dtype=float)
+    if len(values) < 4 or not np.all((values > 0) & np.isfinite(values)):
+        raise ValueError(f"a slope needs at least 4 positive values on doubling depths, got {values.tolist()}")
+    column = np.log2(values[1:] / values[:-1])
+    error = (radii[1:] / values[1:] + radii[:-1] / values[:-1]) / np.log(2)
+    best = (abs(float(column[-1] - column[-2])) + float(error[-1]), float(column[-1]))
+    for power in range(1, len(column) - 1):
+        factor = 2.0**power
+        following = (factor * column[1:] - column[:-1]) / (factor - 1)
+        error = (factor * error[1:] + error[:-1]) / (factor - 1)
+        correction = max(abs(float(following[-1] - column[-1])), abs(float(following[-1] - following[-2])))
+        best = min(best, (correction + float(error[-1]), float(following[-1])))
+        column = following
+    return best[1], best[0]

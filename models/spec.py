@@ -1,0 +1,319 @@
+"""Spec: one instance as plain JSON, frozen, hashable and tagged by its regime.
+
+A `Spec` holds sizes, depth, horizon, activation, clip, initialisation, data and seeds, and nothing that was computed. Everything a
+run needs follows from it (`depthlimit.models.realise`), so a record can be replayed from the spec that stands in it.
+
+    >>> spec = Spec.model_validate({"regime": {"kind": "plain-flow"}, "d": 2, "dout": 1, "q": 3, "m": 4, "L": 5, "n": 2})
+    >>> spec.network()["L"], spec.times
+    (5, (0.0, 0.5, 1.0))
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+INLINE_LIMIT = 256  # numbers that an array set may hold inside the JSON; larger sets live in arrays/<sha256>.npz
+
+
+class BadInput(ValueError):
+    """Input that the user can correct; the command line ends with status 2 and prints the message."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Sigma(_Frozen):
+    """σ(u) = a φ(b u), φ from the catalogue of `depthlimit.theory.activation`."""
+
+    name: Literal[
+        "identity",
+        "relu",
+        "tanh",
+        "sin",
+        "erf",
+        "arctan",
+        "algebraic",
+        "one_minus_cos",
+        "one_minus_gauss",
+        "gelu",
+        "silu",
+    ] = "tanh"
+    a: float = Field(1.0, gt=0)
+    b: float = Field(1.0, gt=0)
+
+
+class Clip(_Frozen):
+    """π of (5): kind and radius as in the oracle's protocol."""
+
+    kind: Literal["coordinate", "radial", "smooth"]
+    radius: float = Field(gt=0)
+
+
+class ArraySet(_Frozen):
+    """Named float64 arrays: inline as nested tuples, or the SHA-256 of an .npz in `arrays/`."""
+
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    inline: tuple[tuple[str, tuple[int, ...], tuple[float, ...]], ...] | None = None
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.sha256 is None) == (self.inline is None):
+            raise ValueError("arrays: give either sha256 or inline")
+        for name, shape, numbers in self.inline or ():
+            size = 1
+            for s in shape:
+                size *= s
+            if size != len(numbers) or len(numbers) > INLINE_LIMIT:
+                raise ValueError(f"arrays: {name} has {len(numbers)} numbers for shape {shape} (at most {INLINE_LIMIT} inline)")
+        return self
+
+
+class PaperInit(_Frozen):
+    """Section 3: A = (I, 0)ᵀ, B = (0, I), V_k = 0, W_k = W ~ N(0, 1) weight-tied."""
+
+    kind: Literal["paper"] = "paper"
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+class GaussianProcessInit(_Frozen):
+    """Section 4.3: entries of V0 and W0 independent Gaussian processes, covariance scale² exp(-(s-s')²/(2 length²))."""
+
+    kind: Literal["gp"] = "gp"
+    seed: int = Field(0, ge=0, lt=2**32)
+    length: float = Field(0.5, ge=0.2, le=10)
+    scale: float = Field(1.0, gt=0, le=10)
+
+
+class FourierInit(_Frozen):
+    """Entries scale Σ_r (α_r cos πrs + β_r sin πrs)/r, r = 1..terms, α, β ~ N(0, 1): a known Lipschitz constant."""
+
+    kind: Literal["fourier"] = "fourier"
+    seed: int = Field(0, ge=0, lt=2**32)
+    terms: int = Field(2, ge=1, le=6)
+    scale: float = Field(1.0, gt=0, le=10)
+
+
+class IidInit(_Frozen):
+    """Negative control: V_k and W_k independent standard Gaussian matrices, no smoothness in depth."""
+
+    kind: Literal["iid"] = "iid"
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+class ArraysInit(_Frozen):
+    """Parameters A (q,d), V (L,q,m), W (L,m,q), B (dout,q) given as arrays."""
+
+    kind: Literal["arrays"] = "arrays"
+    arrays: ArraySet
+
+
+Init = Annotated[PaperInit | GaussianProcessInit | FourierInit | IidInit | ArraysInit, Field(discriminator="kind")]
+
+
+class SampledData(_Frozen):
+    """x uniform on the sphere of radius √q ("sphere") or standard Gaussian; labels Gaussian times `label_scale`.
+
+    `labels = "orthogonal"`: Gaussian labels projected on the complement of the rows of x, so that A and B alone cannot fit them.
+    """
+
+    kind: Literal["sphere", "gaussian"] = "sphere"
+    seed: int = Field(0, ge=0, lt=2**32)
+    labels: Literal["gaussian", "orthogonal"] = "gaussian"
+    label_scale: float = Field(1.0, ge=0, le=1e3)
+
+
+class ArraysData(_Frozen):
+    """Arrays x (n,d), y (n,dout); y is multiplied by `label_scale`."""
+
+    kind: Literal["arrays"] = "arrays"
+    arrays: ArraySet
+    label_scale: float = Field(1.0, ge=0, le=1e3)
+
+
+Data = Annotated[SampledData | ArraysData, Field(discriminator="kind")]
+
+
+def _depths(depths: tuple[int, ...]) -> tuple[int, ...]:
+    if len(depths) < 4 or depths[0] < 2 or any(b != 2 * a for a, b in pairwise(depths)):
+        raise ValueError(f"depths must be at least 4 successive doublings from 2 on, got {list(depths)}")
+    return depths
+
+
+class PlainFlow(_Frozen):
+    """Networks trained by (4): no clip."""
+
+    kind: Literal["plain-flow"] = "plain-flow"
+
+
+class ClippedFlow(_Frozen):
+    """Networks trained by (5): with a clip."""
+
+    kind: Literal["clipped-flow"] = "clipped-flow"
+
+
+class DepthLadder(_Frozen):
+    """One instance at doubling depths, trained to T: slopes in L."""
+
+    kind: Literal["depth-ladder"] = "depth-ladder"
+    depths: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
+class IidLadder(_Frozen):
+    """Negative control: `draws` i.i.d. initialisations at doubling depths, not trained."""
+
+    kind: Literal["iid-ladder"] = "iid-ladder"
+    depths: tuple[int, ...]
+    draws: int = Field(200, ge=20, le=100_000)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
+class EulerScheme(_Frozen):
+    """Proposition 2: a fixed neural ODE against its discretisations at doubling depths; Θ is the Chebyshev interpolant of the
+    initialisation with that many coefficients."""
+
+    kind: Literal["euler-scheme"] = "euler-scheme"
+    depths: tuple[int, ...]
+    coefficients: int = Field(12, ge=2, le=40)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
+class EulerLadder(EulerScheme):
+    """The same on a corpus instance at which the 1/L term dominates, so that a slope can be read."""
+
+    kind: Literal["euler-ladder"] = "euler-ladder"  # type: ignore[assignment]
+
+
+class LocalPL(_Frozen):
+    """A PL certificate around the paper's initialisation; labels are scaled to the loss that it admits.
+
+    `fraction`: of the path length τ = 2√ℓ(0)/μ that maximises the admissible loss (the radii of the ball are about proportional to it).
+    `points`: how many parameters in the ball are tried; their seed is the initialisation's.
+    """
+
+    kind: Literal["local-pl"] = "local-pl"
+    fraction: float = Field(0.25, gt=0, le=1)
+    points: int = Field(16, ge=1, le=10_000)
+
+
+Regime = Annotated[PlainFlow | ClippedFlow | DepthLadder | IidLadder | EulerScheme | EulerLadder | LocalPL, Field(discriminator="kind")]
+
+
+class Spec(_Frozen):
+    """One instance. See the module's docstring; the keys of the oracle's `spec` plus regime, T, times, init and data.
+
+    Raises `pydantic.ValidationError` (a ValueError) naming each wrong field.
+    """
+
+    version: Literal[1] = 1
+    regime: Regime
+    d: int = Field(ge=1, le=4096)
+    dout: int = Field(ge=1, le=4096)
+    q: int = Field(ge=1, le=4096)
+    m: int = Field(ge=1, le=65536)
+    L: int = Field(ge=1, le=65536)
+    n: int = Field(ge=1, le=65536)
+    activation: Sigma = Sigma()
+    clip: Clip | None = None
+    train: Literal["AVWB", "VW"] = "AVWB"
+    rtol: float = Field(1e-9, ge=1e-13, le=1e-6)
+    T: float = Field(1.0, gt=0, le=1e6)
+    times: tuple[float, ...] = ()
+    init: Init = PaperInit()
+    data: Data = SampledData()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_times(cls, values: Any) -> Any:
+        if isinstance(values, dict) and not values.get("times"):
+            T = values.get("T", 1.0)
+            if isinstance(T, int | float):
+                values = {**values, "times": (0.0, T / 2, T)}
+        return values
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.q < max(self.d, self.dout):
+            raise ValueError(f"q >= max(d, dout) is assumed in Section 3, got q={self.q}, d={self.d}, dout={self.dout}")
+        if self.times[0] < 0 or self.times[-1] > self.T or any(b <= a for a, b in pairwise(self.times)):
+            raise ValueError(f"times must increase strictly within [0, T={self.T}], got {list(self.times)}")
+        kind = self.regime.kind
+        if (kind == "clipped-flow") != (self.clip is not None) and kind in ("plain-flow", "clipped-flow", "local-pl"):
+            raise ValueError(f"regime {kind} {'needs a' if kind == 'clipped-flow' else 'has no'} clip, got {self.clip}")
+        if kind == "local-pl" and (self.init.kind != "paper" or self.q < self.d + self.dout):
+            raise ValueError(f"regime local-pl needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
+        if kind == "iid-ladder" and self.init.kind != "iid":
+            raise ValueError(f"regime iid-ladder needs init iid, got {self.init.kind}")
+        if kind in ("depth-ladder", "euler-scheme", "euler-ladder") and self.init.kind in ("arrays", "iid"):
+            raise ValueError(f"regime {kind} needs an initialisation that is smooth in depth, got {self.init.kind}")
+        return self
+
+    def network(self, L: int | None = None) -> dict[str, Any]:
+        """The `spec` mapping of the protocol, at depth L if given."""
+        return {
+            "version": 1,
+            **{key: getattr(self, key) for key in ("d", "dout", "q", "m", "n")},
+            "L": self.L if L is None else L,
+            "activation": self.activation.model_dump(),
+            "clip": None if self.clip is None else self.clip.model_dump(),
+            "train": self.train,
+            "rtol": self.rtol,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON with every field, in a fixed order."""
+        return self.model_dump(mode="json", exclude_none=False)
+
+    def canonical(self) -> str:
+        """One line of JSON, the same for equal specs."""
+        return json.dumps(self.to_json(), separators=(",", ":"))
+
+    def digest(self) -> str:
+        """A short name for the spec: the first 12 hexadecimal digits of SHA-256 of its canonical form."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
+
+
+def read_spec(value: Any, origin: str) -> Spec:
+    """A Spec from decoded JSON; `BadInput` names the origin, the field, its value and what is accepted."""
+    try:
+        return Spec.model_validate(value)
+    except ValidationError as error:
+        lines = [
+            f"{origin}: {'.'.join(str(part) for part in e['loc']) or 'spec'}: {e['msg']} (got {str(e['input'])[:80]})"
+            for e in error.errors()
+        ]
+        raise BadInput("\n".join(lines)) from None
+
+
+def read_specs(path: Path) -> list[Spec]:
+    """The Specs in a JSON file: one object or a list of objects."""
+    try:
+        value = json.loads(path.read_text())
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); expected a JSON file with a Spec") from None
+    except ValueError as error:
+        raise BadInput(f"{path}: not JSON ({error})") from None
+    items = value if isinstance(value, list) else [value]
+    if not items:
+        raise BadInput(f"{path}: an empty list; expected at least one Spec")
+    return [read_spec(item, f"{path}[{i}]" if isinstance(value, list) else str(path)) for i, item in enumerate(items)]

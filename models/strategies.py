@@ -1,0 +1,183 @@
+"""Hypothesis strategies: Specs of each regime, and nothing else. They draw structure; bulk Gaussian entries come from the seeds drawn.
+
+specs("plain-flow")                      # a strategy
+draw("plain-flow", count=6, seed=0)      # the same, drawn once and for all: reproducible for a seed
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
+
+from depthlimit.models.certificate import certify
+from depthlimit.models.data import ArrayStore
+from depthlimit.models.spec import Spec
+
+SMOOTH = ("tanh", "sin", "erf", "arctan", "algebraic", "one_minus_cos", "one_minus_gauss", "gelu", "silu", "identity")
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def _sigma() -> st.SearchStrategy[dict[str, Any]]:
+    scale = st.sampled_from([0.25, 0.5, 1.0, 2.0])
+    return st.fixed_dictionaries({"name": st.sampled_from(SMOOTH), "a": scale, "b": scale})
+
+
+def _inits() -> st.SearchStrategy[dict[str, Any]]:
+    return st.one_of(
+        st.fixed_dictionaries({"kind": st.just("paper"), "seed": SEEDS}),
+        st.fixed_dictionaries(
+            {"kind": st.just("gp"), "seed": SEEDS, "length": st.sampled_from([0.2, 0.5, 1.0]), "scale": st.sampled_from([0.1, 0.5, 1.0])}
+        ),
+        st.fixed_dictionaries(
+            {"kind": st.just("fourier"), "seed": SEEDS, "terms": st.integers(1, 3), "scale": st.sampled_from([0.1, 0.5, 1.0])}
+        ),
+    )
+
+
+def _clips() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"kind": st.sampled_from(["coordinate", "radial", "smooth"]), "radius": st.sampled_from([0.01, 0.1, 0.5, 2.0])}
+    )
+
+
+@st.composite
+def _data(draw: st.DrawFn, n: int, d: int, dout: int) -> dict[str, Any]:
+    """Sampled data, or entries that Hypothesis makes itself: zeros, ties, tiny and large values included."""
+    kind = draw(st.sampled_from(["sphere", "gaussian", "arrays"]))
+    if kind != "arrays":
+        return {"kind": kind, "seed": draw(SEEDS), "label_scale": draw(st.sampled_from([0.1, 1.0, 3.0]))}
+    entry = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 0.5, 1e-3]), st.floats(-2, 2, allow_subnormal=False, width=32))
+    x = draw(st.lists(entry, min_size=n * d, max_size=n * d))
+    y = draw(st.lists(entry, min_size=n * dout, max_size=n * dout))
+    return {"kind": "arrays", "arrays": {"inline": [["x", [n, d], x], ["y", [n, dout], y]]}}
+
+
+@st.composite
+def _network(draw: st.DrawFn, kind: str) -> Spec:
+    d, dout = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    q = draw(st.integers(max(d, dout), 6))
+    n = draw(st.integers(1, 5))
+    clip = draw(_clips()) if kind == "clipped-flow" else None
+    kinks = clip is not None and clip["kind"] != "smooth"  # these cost ten times the evaluations
+    T = draw(st.sampled_from([0.1, 0.5] if kinks else [0.1, 0.5, 1.0, 2.0]))
+    return Spec.model_validate(
+        {
+            "regime": {"kind": kind},
+            "d": d,
+            "dout": dout,
+            "q": q,
+            "m": draw(st.integers(1, 7)),
+            "L": draw(st.integers(1, 12)),
+            "n": n,
+            "T": T,
+            "rtol": 1e-10 if kinks else 1e-11,  # gaps of weights that have hardly moved are resolved too
+            "times": tuple(T * i / 4 for i in range(5)),
+            "activation": draw(_sigma()),
+            "clip": clip,
+            "train": draw(st.sampled_from(["AVWB", "AVWB", "VW"])),
+            "init": draw(_inits()),
+            "data": draw(_data(n, d, dout)),
+        }
+    )
+
+
+@st.composite
+def _euler(draw: st.DrawFn) -> Spec:
+    d, dout = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    init = draw(_inits().filter(lambda i: i["kind"] != "paper"))
+    return Spec.model_validate(
+        {
+            "regime": {"kind": "euler-scheme", "depths": (8, 16, 32, 64)},
+            "d": d,
+            "dout": dout,
+            "q": draw(st.integers(max(d, dout), 4)),
+            "m": draw(st.integers(1, 5)),
+            "L": 8,
+            "n": draw(st.integers(1, 4)),
+            "activation": draw(_sigma()),
+            "init": {**init, "scale": min(init["scale"], 0.5)},
+            "data": {"kind": "sphere", "seed": draw(SEEDS)},
+        }
+    )
+
+
+@st.composite
+def _local_pl(draw: st.DrawFn) -> Spec:
+    n = draw(st.integers(2, 6))
+    d = draw(st.integers(2, n))
+    name, a, b = draw(st.sampled_from([("one_minus_cos", 3.0, 1.5), ("one_minus_cos", 3.0, 2.0), ("sin", 3.0, 2.0)]))
+    spec = Spec.model_validate(
+        {
+            "regime": {"kind": "local-pl", "fraction": draw(st.sampled_from([0.25, 0.5, 1.0])), "points": 8},
+            "d": d,
+            "dout": 1,
+            "q": d + draw(st.integers(1, 2)),
+            "m": draw(st.sampled_from([32, 64])),
+            "L": draw(st.integers(1, 8)),
+            "n": n,
+            "T": 0.5,
+            "rtol": 1e-12,
+            "activation": {"name": name, "a": a, "b": b},
+            "init": {"kind": "paper", "seed": draw(SEEDS)},
+            "data": {"kind": "sphere", "seed": draw(SEEDS), "labels": "orthogonal" if n > d else "gaussian"},
+        }
+    )
+    # labels below 1e-5 drown in the error that a flow is allowed: such a draw measures nothing
+    assume(np.linalg.norm(certify(spec, ArrayStore()).batch.y) > 1e-5)
+    return spec
+
+
+def specs(kind: str) -> st.SearchStrategy[Spec]:
+    """Specs of one regime. Ladders in depth are corpus-only: one of them costs as much as fifty small flows."""
+    makers = {"plain-flow": _network, "clipped-flow": _network, "euler-scheme": _euler, "local-pl": _local_pl}
+    if kind not in makers:
+        raise ValueError(f"no strategy for regime {kind!r}; there are {', '.join(makers)}")
+    return makers[kind](kind) if makers[kind] is _network else makers[kind]()  # type: ignore[operator, no-any-return]
+
+
+@contextmanager
+def _constants_of_hypothesis_alone() -> Iterator[None]:
+    """Without the constants that Hypothesis collects from the modules that happen to be imported from a checkout.
+
+    It tries them now and then, so that otherwise the same seed would draw other Specs from a wheel, or after another import.
+    """
+    kept = providers._get_local_constants
+    providers.CONSTANTS_CACHE.cache.clear()
+    providers._get_local_constants = Constants
+    try:
+        yield
+    finally:
+        providers._get_local_constants = kept
+        providers.CONSTANTS_CACHE.cache.clear()
+
+
+GENERATED = ("plain-flow", "clipped-flow", "euler-scheme", "local-pl")
+
+
+def draw(kind: str, count: int, seed_: int) -> list[Spec]:
+    """`count` Specs of a regime, distinct, reproducible for a seed (and the installed version of Hypothesis)."""
+    found: dict[str, Spec] = {}
+
+    @seed(zlib.crc32(f"{kind}:{seed_}".encode()))
+    @settings(
+        max_examples=2 * count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(specs(kind))
+    def collect(spec: Spec) -> None:
+        found.setdefault(spec.canonical(), spec)
+
+    with _constants_of_hypothesis_alone():
+        collect()
+    return list(found.values())[:count]

@@ -1,0 +1,439 @@
+"""verify: plan the Specs, run them on workers, write a run folder that can be resumed.
+
+    plan.jsonl      one {"origin", "spec"} a line, written and synced first: corpus, generated, data, spec
+    arrays/         arrays of user data, named by SHA-256
+    records.jsonl   written unit by unit (one Spec = one unit) in the order of the plan, whatever finished first
+    curves.jsonl    lines for plots
+    run.json        identity and times;  summary.json   counts and, per claim, verdict and worst tightness
+
+A unit has a known number of records, so a folder tells by itself how far it got: on resume a cut line and an incomplete unit are dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any, Self
+
+from threadpoolctl import threadpool_limits
+
+from depthlimit import __version__
+from depthlimit.models.check import THREADS, applicable, check
+from depthlimit.models.corpus import WITNESSES, corpus
+from depthlimit.models.data import ArrayStore
+from depthlimit.models.implementation import load
+from depthlimit.models.spec import BadInput, Spec
+from depthlimit.models.userdata import UserData
+from depthlimit.theory import judgement as J
+from depthlimit.theory.claim import Claim
+from depthlimit.theory.record import claim_id, line, summarise, unexpected
+from depthlimit.theory.registry import claims
+
+PAPER = "arXiv:2309.01213v3"
+PROFILES = {"quick": "dev", "standard": "ci", "deep": "nightly"}
+COUNTS = {  # generated Specs per regime
+    "quick": {"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "local-pl": 1},
+    "standard": {"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "local-pl": 20},
+    "deep": {"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "local-pl": 400},
+}
+EXPECTED, FAILED, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
+_IDENTITY = ("paper", "version", "profile", "seed", "implementation", "device", "only", "data", "versions")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One Spec and where it comes from."""
+
+    spec: Spec
+    origin: str
+
+    def line(self) -> str:
+        """The unit's line of plan.jsonl."""
+        return json.dumps({"origin": self.origin, "spec": self.spec.to_json()}, separators=(",", ":")) + "\n"
+
+
+@dataclass
+class Plan:
+    """What to run and how; `units` in the order in which records are written."""
+
+    units: list[Unit]
+    selected: list[Claim]
+    profile: str = "quick"
+    seed: int = 0
+    implementation: str = "torch"
+    device: str = "cpu"
+    workers: int = 1
+    only: list[str] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+    data: UserData | None = None
+    arrays: ArrayStore = field(default_factory=ArrayStore)
+
+
+def select(only: Sequence[str]) -> list[Claim]:
+    """The claims that --only names; BadInput if one names nothing."""
+    try:
+        return claims(*only)
+    except KeyError as error:
+        known = ", ".join(dict.fromkeys(c.label.split(".")[0] for c in claims()))
+        raise BadInput(f"--only {error.args[0]}: no claim has this id, label or prefix; prefixes are {known}") from None
+
+
+def data_units(data: UserData, seed: int, arrays: ArrayStore) -> list[Unit]:
+    """The regimes on real data: both flows, a ladder in depth, and a certificate (labels scaled to what it admits)."""
+    n, d = data.x.shape
+    dout = data.y.shape[1]
+    q = d + dout
+    digest = arrays.add({"x": data.scaled(q), "y": data.y})
+    common = {
+        "d": d,
+        "dout": dout,
+        "q": q,
+        "n": n,
+        "L": 16,
+        "m": 16,
+        "init": {"kind": "paper", "seed": seed},
+        "data": {"kind": "arrays", "arrays": {"sha256": digest, "source": data.description["source"]}},
+        "times": (0.0, 0.25, 0.5, 0.75, 1.0),
+    }
+    values: list[dict[str, Any]] = [
+        {**common, "regime": {"kind": "plain-flow"}},
+        {**common, "regime": {"kind": "clipped-flow"}, "clip": {"kind": "smooth", "radius": 0.25}},
+        {**common, "regime": {"kind": "depth-ladder", "depths": (8, 16, 32, 64)}, "rtol": 1e-11, "times": (0.0, 0.5, 1.0)},
+        {
+            **common,
+            "regime": {"kind": "local-pl", "fraction": 0.25, "points": 4},
+            "m": 8 * n,
+            "L": 4,
+            "T": 0.5,
+            "times": (0.0, 0.25, 0.5),
+            "activation": {"name": "one_minus_cos", "a": 3.0, "b": 1.5},
+        },
+    ]
+    return [Unit(Spec.model_validate(v), "data") for v in values]
+
+
+def make_plan(
+    *,
+    profile: str = "quick",
+    seed: int = 0,
+    only: Sequence[str] = (),
+    specs: Sequence[Spec] = (),
+    data: UserData | None = None,
+    arrays: ArrayStore | None = None,
+    implementation: str = "torch",
+    device: str = "cpu",
+    workers: int = 1,
+    command: Sequence[str] = (),
+) -> Plan:
+    """The plan of a run: the given Specs, or the corpus, the profile's generated Specs and the user's data. Raises BadInput."""
+    if profile not in PROFILES:
+        raise BadInput(f"--profile {profile}: accepted are {', '.join(PROFILES)}")
+    if (implementation, device) not in (("torch", "cpu"), ("numpy", "cpu")):  # these two cannot fail, and torch takes seconds
+        load(implementation, device)  # a name that leads nowhere is bad input, before anything is written
+    selected = select(only)
+    store = arrays if arrays is not None else ArrayStore()
+    if specs:
+        units = [Unit(s, "spec") for s in specs]
+    else:
+        from depthlimit.models.strategies import draw
+
+        units = [Unit(s, "corpus") for s in corpus()]
+        wanted = {regime for c in selected for regime in c.regimes}
+        for kind, count in COUNTS[profile].items():
+            if kind in wanted:
+                units += [Unit(s, "generated") for s in draw(kind, count, seed)]
+    if data is not None:
+        units += data_units(data, seed, store)
+    units = [u for u in units if applicable(u.spec, selected)]
+    return Plan(units, selected, profile, seed, implementation, device, workers, list(only), list(command), data, store)
+
+
+# --- running
+
+
+_WORKER: dict[str, Any] = {}
+
+
+def _start(implementation: str, device: str, arrays: str, ids: list[str]) -> None:
+    """Initialise a worker process: one thread, one implementation, the selected claims."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(THREADS)
+    wanted = set(ids)
+    _WORKER.update(
+        implementation=load(implementation, device),
+        selected=[c for c in claims() if c.id in wanted],
+        arrays=stored(Path(arrays)),
+    )
+
+
+def _start_worker(*setup: Any) -> None:
+    """`_start` in a worker process, which leaves an interruption from the keyboard to the process that waits for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _start(*setup)
+
+
+def stored(folder: Path) -> ArrayStore:
+    """Every set of arrays in a folder; empty if there is no such folder."""
+    store = ArrayStore()
+    for path in sorted(folder.glob("*.npz")):
+        store.load(folder, path.stem)
+    return store
+
+
+def single_threaded() -> contextlib.AbstractContextManager[Any]:
+    """One thread in BLAS, OpenMP and torch. torch keeps its own count, set only if torch is loaded."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(THREADS)
+    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(limits=THREADS)
+    return limits
+
+
+def _work(index: int, spec_json: dict[str, Any]) -> tuple[int, list[str], list[str]]:
+    """Records and curves of one unit as lines."""
+    with single_threaded():
+        records, curves = check(Spec.model_validate(spec_json), _WORKER["implementation"], _WORKER["arrays"], _WORKER["selected"])
+    return index, [line(r) for r in records], [line({"unit": index, **c}) for c in curves]
+
+
+def cost(spec: Spec) -> float:
+    """A rough relative cost, to start long units first: steps times layers, more for clips with kinks."""
+    depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
+    if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder"):
+        return float(sum(depths))
+    kinks = 8 if spec.clip is not None and spec.clip.kind == "coordinate" else 1
+    return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)
+
+
+def start_server() -> BaseContext:
+    """The server that worker processes are forked from; it imports what they need, once, while the caller goes on planning.
+
+    It never touches a device and starts no threads, so that forking it is safe.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "depthlimit.models.verify", "depthlimit.conformance.faults"])
+    forkserver.ensure_running()
+    return context
+
+
+class Pool:
+    """Where units run: worker processes, or this one if there is only one worker. Processes start with the first call.
+
+    with Pool(plan, out) as pool: result = pool.submit(function, *arguments)()
+    """
+
+    def __init__(self, plan: Plan, out: Path) -> None:
+        self._plan = plan
+        self._setup = (plan.implementation, plan.device, str(out / "arrays"), [c.id for c in plan.selected])
+        self._executor: ProcessPoolExecutor | None = None
+        self._started = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)  # after an interruption: the units under way end first
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """What gives the result when called: waits for a worker, or computes it."""
+        if self._plan.workers == 1:
+            if not self._started:
+                _start(*self._setup)
+                self._started = True
+            return lambda: function(*arguments)
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(self._plan.workers, start_server(), _start_worker, self._setup)
+        return self._executor.submit(function, *arguments).result
+
+
+def execute(plan: Plan, todo: Sequence[int], pool: Pool) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Results of the units `todo`, in that order; with several workers the longest start first."""
+    order = todo if plan.workers == 1 else sorted(todo, key=lambda i: -cost(plan.units[i].spec))
+    results = {i: pool.submit(_work, i, plan.units[i].spec.to_json()) for i in order}
+    for i in todo:
+        yield results[i]()
+
+
+# --- the run folder
+
+
+def _versions() -> dict[str, str]:
+    packages = ("numpy", "scipy", "sympy", "python-flint", "torch", "hypothesis")
+    return {"python": platform.python_version(), **{p: version(p) for p in packages}}
+
+
+def identity(plan: Plan) -> dict[str, Any]:
+    """run.json of a plan that has just started."""
+    return {
+        "paper": PAPER,
+        "version": __version__,
+        "command": plan.command,
+        "profile": plan.profile,
+        "seed": plan.seed,
+        "implementation": plan.implementation,
+        "device": plan.device,
+        "workers": plan.workers,
+        "versions": _versions(),
+        "started": _now(),
+        "finished": None,
+        "data": None if plan.data is None else {**plan.data.description, "description": plan.data.description["sentences"]},
+        "only": plan.only,
+        "skipped": []
+        if plan.device == "cuda"
+        else [{"what": "the same checks on CUDA", "reason": "the run asked for the CPU; use --device cuda"}],
+        "faults": None,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON through a temporary file, so that an interruption leaves the old one."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    os.replace(temporary, path)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Complete lines of a file; a last line without newline is dropped."""
+    text = path.read_text() if path.exists() else ""
+    lines = text.splitlines(keepends=True)
+    return lines if not lines or lines[-1].endswith("\n") else lines[:-1]
+
+
+def _sync(handle: Any) -> None:
+    handle.flush()
+    os.fsync(handle.fileno())
+
+
+def prepare(plan: Plan, out: Path, resume: bool) -> int:
+    """Make the folder, or check that it holds the same plan; returns how many units are complete. Raises BadInput."""
+    plan_text = "".join(u.line() for u in plan.units)
+    existing = out.exists() and any(out.iterdir()) if out.is_dir() or not out.exists() else None
+    if existing is None:
+        raise BadInput(f"--out {out}: is a file; give a folder")
+    if not existing:
+        if resume:
+            raise BadInput(f"--resume: {out} holds no run")
+        out.mkdir(parents=True, exist_ok=True)
+        plan.arrays.save(out / "arrays")
+        with (out / "plan.jsonl").open("w") as handle:
+            handle.write(plan_text)
+            _sync(handle)
+        write_json(out / "run.json", identity(plan))
+        return 0
+    if not resume:
+        raise BadInput(f"--out {out}: holds files already; give a new folder, or --resume to continue the run in it")
+    try:
+        before = json.loads((out / "run.json").read_text())
+        saved = (out / "plan.jsonl").read_text()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"--resume: {out} holds no run that can be continued ({error})") from None
+    now = identity(plan)
+    for key in _IDENTITY:
+        if before.get(key) != now[key]:
+            raise BadInput(f"--resume: {key} was {before.get(key)!r} in {out} and is {now[key]!r} now; use the same, or a new --out")
+    if saved != plan_text:
+        raise BadInput(f"--resume: the plan in {out} differs from that of this command (Specs or data changed); use a new --out")
+    plan.arrays.save(out / "arrays")
+    return _trim(plan, out)
+
+
+def _trim(plan: Plan, out: Path) -> int:
+    """Drop what an interruption left incomplete; the number of complete units."""
+    records = read_lines(out / "records.jsonl")
+    complete, used = 0, 0
+    for unit in plan.units:
+        size = len(applicable(unit.spec, plan.selected))
+        if used + size > len(records):
+            break
+        complete, used = complete + 1, used + size
+    (out / "records.jsonl").write_text("".join(records[:used]))
+    curves = [c for c in read_lines(out / "curves.jsonl") if json.loads(c)["unit"] < complete]
+    (out / "curves.jsonl").write_text("".join(curves))
+    return complete
+
+
+def run(
+    plan: Plan,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: Callable[[int, int, Unit | None], None] = lambda *_: None,
+    beside: Callable[[Pool], Callable[[], dict[str, Any]]] | None = None,
+) -> dict[str, Any]:
+    """Run a plan into a folder and return its summary. `progress` is told (units done, units in all, unit).
+
+    `beside` may submit more work to the pool; what it returns is called at the end and its result becomes `faults` of run.json.
+    """
+    done = prepare(plan, out, resume)
+    total = len(plan.units)
+    progress(done, total, None)
+    with (
+        Pool(plan, out) as pool,
+        (out / "records.jsonl").open("a") as records,
+        (out / "curves.jsonl").open("a") as curves,
+    ):
+        results = execute(plan, range(done, total), pool)
+        more = None
+        for index, record_lines, curve_lines in results:
+            more = more or (beside(pool) if beside else None)  # after the units, which `execute` submits first
+            curves.writelines(curve_lines)
+            _sync(curves)
+            records.writelines(record_lines)
+            _sync(records)
+            progress(index + 1, total, plan.units[index])
+        more = more or (beside(pool) if beside else None)
+        found = {} if more is None else {"faults": more()}
+    return finish(out, **found)
+
+
+def finish(out: Path, **more: Any) -> dict[str, Any]:
+    """Write summary.json from the records and close run.json."""
+    registry = {c.id: c for c in claims()}
+    summary = summarise((json.loads(text) for text in read_lines(out / "records.jsonl")), registry)
+    write_json(out / "summary.json", summary)
+    identity_now = json.loads((out / "run.json").read_text())
+    write_json(out / "run.json", {**identity_now, **more, "finished": _now()})
+    return summary
+
+
+def status(records: Iterable[dict[str, Any]]) -> int:
+    """The exit status of records: 1 for a violation, an error or a witness that fails to refute, 3 for undecided only, 0 as expected."""
+    registry = {c.id: c for c in claims()}
+    code = EXPECTED
+    for item in records:
+        claim = registry[claim_id(item)]
+        if unexpected(claim, item["verdict"]) or _witness_failed(claim, item):
+            return FAILED
+        if item["verdict"] == J.UNDECIDED:
+            code = UNDECIDED
+    return code
+
+
+def _witness_failed(claim: Claim, item: dict[str, Any]) -> bool:
+    return (
+        claim.expect is not None
+        and item["verdict"] not in (J.VIOLATED, J.UNSUPPORTED)
+        and Spec.model_validate(item["spec"]) == WITNESSES[claim.expect]
+    )
+
+
+def as_registered(item: dict[str, Any]) -> bool:
+    """Whether one record came out as its claim is registered."""
+    return status([item]) == EXPECTED

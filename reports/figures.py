@@ -1,0 +1,177 @@
+"""How far from its bound each claim of a statement stays: over all records, and against L, m, n and t.
+
+Each figure comes with all its numbers as rows of a table, and nothing is drawn that is not in the table: the
+records are summarised as a histogram, or as least, median and worst per size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from statistics import median
+
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from depthlimit.reports import panels
+from depthlimit.reports.aggregate import Point, Result
+from depthlimit.reports.panels import Cells, Drawing, Key
+from depthlimit.reports.svg import INK, SERIES, to_markup
+from depthlimit.reports.words import number, power
+
+BINS = 48
+COLUMNS = 14  # distinct sizes drawn one by one; more are gathered in bins of equal ratio
+NO_POWER = -3.0  # log10 of the ratio below which the detectable factor exceeds 1000
+KINDS = {
+    "ratio": (
+        "Ratio to the bound",
+        "ratio measured/bound",
+        "1 is the bound itself; left of 10⁻³ there is no power",
+    ),
+    "error": (
+        "Error of the equalities",
+        "|difference| over sum of radii",
+        "beyond 1 an equality is violated",
+    ),
+    "tower": (
+        "Ratio to the bounds that are towers",
+        "x, the ratio being 10^(−10^x)",
+        "smaller x is nearer to the bound",
+    ),
+}
+SIZES = {"L": "depth L", "m": "width m", "n": "samples n", "t": "time t of the worst point"}
+
+
+def name(result: Result, siblings: Iterable[Result]) -> str:
+    """Label without the page's prefix, and the rung where the label has more than one."""
+    claim = result.claim
+    tail = claim.label.partition(".")[2] or claim.label
+    rungs = [r for r in siblings if r.claim.label == claim.label]
+    return tail if len(rungs) == 1 else f"{tail}: {claim.edition}, {claim.inputs}"
+
+
+def kind(result: Result) -> str:
+    """What a tightness means, a key of `KINDS`."""
+    if result.claim.scale == "log10log10":
+        return "tower"
+    return "error" if result.claim.relation == "=" else "ratio"
+
+
+def _iterated(shown: Sequence[Result], sort: str) -> bool:
+    """Whether the exponents of towers span so much that they too are drawn by their logarithms."""
+    values = [p.value for r in shown for p in r.points]
+    return sort == "tower" and min(values) > 0 and max(values) > 100
+
+
+def _range(values: Sequence[float], tower: bool) -> tuple[float, float]:
+    high = max(values) if tower else max(*values, 0.0)
+    low = min(*values, high - 0.5)
+    margin = 0.03 * (high - low)
+    return low - margin, high + margin
+
+
+def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing | None:
+    """A histogram of log10 tightness per claim of that kind, one above the other on a common axis."""
+    shown = [r for r in results if r.points and kind(r) == sort]
+    if not shown:
+        return None
+    iterated = _iterated(shown, sort)
+    drawn = [[math.log10(p.value) if iterated else p.value for p in r.points] for r in shown]
+    low, high = _range([v for values in drawn for v in values], sort == "tower")
+    edges = [low + i * (high - low) / BINS for i in range(BINS + 1)]
+    figure, axes = panels.panel(height=0.66 + 0.46 * len(shown), left=0.15)
+    form = number if sort == "tower" and not iterated else power
+    rows: list[Cells] = []
+    for floor, result, values in zip(reversed(range(len(shown))), shown, drawn, strict=True):
+        counts = [0] * BINS
+        for value in values:
+            counts[min(int((value - low) / (high - low) * BINS), BINS - 1)] += 1
+        tops = [floor + 0.5 * c / max(counts) for c in counts]
+        corners = [p for top, (a, b) in zip(tops, pairwise(edges), strict=True) for p in ((a, top), (b, top))]
+        outline = Path([(low, floor), *corners, (high, floor)])
+        axes.add_artist(PathPatch(outline, facecolor=SERIES[0], alpha=0.3, linewidth=0))
+        axes.add_artist(PathPatch(outline, facecolor="none", edgecolor=SERIES[0], linewidth=0.8))
+        worst = min(values) if sort == "tower" else max(values)
+        axes.plot([worst], [floor - 0.07], marker="^", markersize=4, color=INK, clip_on=False)
+        axes.text(low, floor + 0.54, name(result, results), fontsize=panels.SMALL, color=INK)
+        rows += [(result.claim.id, form(edges[i]), form(edges[i + 1]), str(c)) for i, c in enumerate(counts) if c]
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlim(low, high)
+    axes.set_ylim(-0.25, len(shown) - 0.02)
+    title, label, remark = KINDS[sort]
+    (panels.numbers if sort == "tower" and not iterated else panels.decades)(axes.set_xticks, low, high)
+    if sort != "tower":
+        axes.axvline(0.0, color=INK, linewidth=0.8, linestyle="--")
+    if sort == "ratio" and low < NO_POWER:
+        axes.axvline(NO_POWER, color=INK, linewidth=0.6, linestyle=":")
+    panels.name_axes(figure, label)
+    caption = f"{title}, over all records that have one; ▲ marks the worst. Here {remark}."
+    first = "x from" if sort == "tower" else "from"
+    return Drawing(to_markup(figure, prefix, title, caption), caption, ("claim", first, "to", "records"), tuple(rows))
+
+
+def columns(points: Sequence[Point], at: str) -> list[tuple[float, list[float]]]:
+    """Values by size: one column per distinct size, or per bin of equal ratio if there are many."""
+    table: dict[float, list[float]] = {}
+    for point in points:
+        size = getattr(point, at)
+        if size is not None:
+            table.setdefault(float(size), []).append(point.value)
+    if len(table) <= COLUMNS:
+        return sorted(table.items())
+    if min(table) <= 0:
+        return [(x, table[x]) for x in panels.thin(sorted(table))]
+    low, width = math.log(min(table)), (math.log(max(table)) - math.log(min(table))) / COLUMNS
+    merged: dict[int, list[float]] = {}
+    for size, values in sorted(table.items()):
+        merged.setdefault(min(int((math.log(size) - low) / width), COLUMNS - 1), []).extend(values)
+    return [(math.exp(low + (b + 0.5) * width), values) for b, values in sorted(merged.items())]
+
+
+def against(results: Sequence[Result], at: str, prefix: str) -> Drawing | None:
+    """Ratios against L, m, n or t: bars from least to worst, dashes at medians, lines through the worst."""
+    usable = [(r, columns(r.points, at)) for r in results if r.points and kind(r) == "ratio"]
+    usable = [(r, found) for r, found in usable if len(found) > 1]
+    usable.sort(key=lambda pair: -max(p.value for p in pair[0].points))
+    shown = usable[: panels.LINES]
+    if not shown:
+        return None
+    place: Callable[[float], float] = float if at == "t" else math.log10
+    places = sorted({place(x) for _, found in shown for x, _ in found})
+    figure, axes = panels.panel(keys=len(shown))
+    apart = 0.008 * (places[-1] - places[0])  # so that bars of several claims at one size stay visible
+    key: Key = []
+    rows: list[Cells] = []
+    for i, (result, found) in enumerate(shown):
+        x = [place(size) + (i - (len(shown) - 1) / 2) * apart for size, _ in found]
+        worst, middle, least = ([f(v) for _, v in found] for f in (max, median, min))
+        look = panels.style(i, SERIES[i])
+        axes.vlines(x, least, worst, color=SERIES[i], linewidth=1.0, alpha=0.55)
+        axes.plot(x, middle, linestyle="", marker="_", markersize=5, color=SERIES[i])
+        axes.plot(x, worst, **look)
+        key.append((name(result, results), look))
+        rows += [
+            (result.claim.id, number(size), power(a), power(b), power(c), str(len(values)))
+            for (size, values), a, b, c in zip(found, worst, middle, least, strict=True)
+        ]
+    low, high = axes.get_ylim()
+    if high > -1.5:  # near enough for the bound itself to be in the frame
+        high = max(high, 0.08)
+        axes.axhline(0.0, color=INK, linewidth=0.8, linestyle="--")
+    axes.set_ylim(low, high)
+    panels.decades(axes.set_yticks, low, high)
+    if at == "t":
+        panels.numbers(axes.set_xticks, places[0], places[-1])
+    else:
+        panels.sizes(axes.set_xticks, places)
+    panels.name_axes(figure, SIZES[at], "measured/bound")
+    panels.draw_key(figure, key)
+    title = f"Ratio against {SIZES[at]}"
+    caption = f"{title}: bars from least to worst, dashes at the median, lines through the worst."
+    if len(usable) > len(shown):
+        left_out = len(usable) - len(shown)
+        caption += f" The {len(shown)} claims nearest to their bounds; {left_out} more are not drawn."
+    header = ("claim", at, "worst", "median", "least", "records")
+    return Drawing(to_markup(figure, prefix, title, caption), caption, header, tuple(rows))

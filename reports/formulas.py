@@ -1,0 +1,116 @@
+"""Formulas as MathML, made when the report is written: the paper's TeX as printed, and the SymPy expression
+as computed.
+
+SymPy reorders and merges (it rewrites n√(nq)), so the second never replaces the first. TeX that latex2mathml
+does not know is shown as TeX rather than wrongly. What it writes is mended where MathML Core reads it
+otherwise than TeX does.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+from xml.etree import ElementTree
+
+import sympy as sp
+from latex2mathml.converter import convert
+from markupsafe import Markup, escape
+from sympy.printing.latex import latex
+
+from depthlimit.theory.claim import Claim
+from depthlimit.theory.quantity import Quantity
+
+RELATIONS = {"<=": r"\leq", ">=": r"\geq", "=": "="}
+_LIMITS = ("sup", "inf", "max", "min", "lim")
+_NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
+_BIG = r"\\[Bb]igg?[lr]?\s*"  # latex2mathml knows it before parentheses only
+_BIG_BARS = re.compile(_BIG + r"(?:\\\||\\[lr]?Vert)")
+_SIDES = {"l": "left", "r": "right"}
+_SANS_SERIF_A = 0x1D5A0
+
+
+def _prepare(tex: str) -> str:
+    tex = tex.strip()
+    for left, right in (("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)")):
+        if tex.startswith(left) and tex.endswith(right) and len(tex) > len(left) + len(right):
+            tex = tex[len(left) : -len(right)].strip()
+    if len(re.findall(rf"{_BIG}\\langle", tex)) == len(re.findall(rf"{_BIG}\\rangle", tex)):
+        tex = re.sub(rf"{_BIG}\\(l|r)angle", lambda m: rf"\{_SIDES[m[1]]}\{m[1]}angle", tex)
+    bars = iter(("left", "right") * len(tex))
+    if len(_BIG_BARS.findall(tex)) % 2 == 0:
+        tex = _BIG_BARS.sub(lambda _: rf"\{next(bars)}\|", tex)
+    tex = re.sub(r"\\(begin|end)\{aligned\}", r"\\\1{align*}", tex)
+    return re.sub(r"\\mathrm\{([A-Za-z ]+)\}", r"\\text{\1}", tex)  # as \mathrm it loses its uprightness
+
+
+def _mend(element: ElementTree.Element, display: bool) -> None:
+    text = element.text or ""
+    if element.tag == "mi" and len(text) == 1 and unicodedata.category(text) in ("Sm", "Ps", "Pe"):
+        element.tag = "mo"  # ⩽ and ⟨ come as identifiers
+    if element.get("mathvariant") == "sans-serif" and len(text) == 1 and text.isupper():
+        del element.attrib["mathvariant"]  # MathML Core knows the letter, not the variant
+        element.text = chr(_SANS_SERIF_A + ord(text) - ord("A"))
+    if element.tag == "mo" and text in ("‖", "|") and "form" not in element.attrib:
+        element.attrib.update(lspace="0.06em", rspace="0.06em")  # as infix, which position alone makes them, they stand apart
+    if element.tag == "mspace" and element.get("width", "").startswith("negative"):
+        element.set("width", "-0.167em")
+    if display and element.tag == "msub" and element[0].text in _LIMITS:
+        element.tag = "munder"  # in display style sup_x is set with x below
+
+
+@lru_cache(maxsize=4096)
+def from_tex(tex: str, display: bool = True) -> Markup:
+    """MathML of TeX, or the TeX itself where the converter leaves a command or an alignment mark in it."""
+    fallback = Markup('<code class="tex">{}</code>').format(tex)
+    try:
+        tree = ElementTree.fromstring(convert(_prepare(tex), display="block" if display else "inline"))
+    except Exception:  # the converter raises many kinds, and an unescaped & makes the XML malformed
+        return fallback
+    for element in tree.iter():
+        element.tag = element.tag.removeprefix(_NAMESPACE)
+        if "\\" in (element.text or "") or (element.text or "").strip() == "&":
+            return fallback
+        _mend(element, display)
+    return Markup(ElementTree.tostring(tree, encoding="unicode"))
+
+
+def tex_of(expression: sp.Expr, vocabulary: Mapping[str, Quantity]) -> str:
+    """TeX of a SymPy expression, its symbols typeset as their quantities are."""
+    expression = sp.sympify(expression)
+    names = {s: _letters(s.name, vocabulary) for s in expression.free_symbols}
+    return str(latex(expression, symbol_names={s: name for s, name in names.items() if name}))
+
+
+def _letters(name: str, vocabulary: Mapping[str, Quantity]) -> str:
+    """TeX of a symbol: its quantity's, or with the accent that its name spells; empty: SymPy is to choose."""
+    if name in vocabulary:
+        return vocabulary[name].latex
+    accented = re.fullmatch(r"([A-Za-z]+)_(hat|tilde|bar)", name)
+    if accented is None:
+        return ""
+    letter = latex(sp.Symbol(accented[1]))
+    return rf"\{accented[2]}{{{letter}}}"
+
+
+def computed(claim: Claim, vocabulary: Mapping[str, Quantity]) -> Markup:
+    """`lhs relation rhs` as computed."""
+    left, right = (tex_of(side, vocabulary) for side in (claim.lhs, claim.rhs))
+    return from_tex(f"{left} {RELATIONS[claim.relation]} {right}")
+
+
+def definition(symbol: sp.Symbol, expression: sp.Expr, vocabulary: Mapping[str, Quantity]) -> Markup:
+    """`symbol = expression`."""
+    return from_tex(f"{tex_of(symbol, vocabulary)} = {tex_of(expression, vocabulary)}")
+
+
+def inline(tex: str) -> Markup:
+    """MathML in a line of text."""
+    return from_tex(tex, display=False)
+
+
+def prose(text: str) -> Markup:
+    """Text in which $...$ is set as a formula."""
+    parts = re.split(r"\$([^$]+)\$", text)
+    return Markup("").join(inline(part) if i % 2 else escape(part) for i, part in enumerate(parts))

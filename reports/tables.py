@@ -1,0 +1,129 @@
+"""Rows of the report's tables: verdicts, slopes, other verdicts than holds, constants, planted faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sympy as sp
+from markupsafe import Markup
+
+from depthlimit.reports import formulas, words
+from depthlimit.reports.aggregate import Result, Run
+from depthlimit.reports.records import Item
+from depthlimit.theory.claim import Claim
+from depthlimit.theory.judgement import HOLDS
+from depthlimit.theory.quantity import Quantity
+
+Row = dict[str, Any]
+REASONS = 5  # of each verdict, the most frequent first
+
+
+def cells(claim: Claim, entry: Item) -> Row:
+    """Verdict, worst ratio, detectable factor and examples of a summary's entry."""
+    worst = words.tightness(entry["log10_tightness"], entry["scale"])
+    if claim.relation == "=" and entry["log10_tightness"] is not None:
+        worst += Markup(' <span class="unit">of radii</span>')
+    return {
+        "claim": claim,
+        "verdict": words.verdict(entry["verdict"], entry),
+        "worst": worst,
+        "factor": words.factor(entry["detectable_factor"]) if entry["examples"] else words.DASH,
+        "examples": entry["examples"],
+        "line": entry["line"],
+    }
+
+
+def row(result: Result) -> Row:
+    """A claim as a line of a ladder."""
+    return {**cells(result.claim, result.row), "attained": result.attained}
+
+
+def rates(results: Iterable[Result], worst: bool = False) -> list[Row]:
+    """Measured slopes with their intervals: all, or only the worst of each claim."""
+    out = []
+    for result in results:
+        claimed = sp.sympify(result.claim.rhs)
+        for line, item in result.rates:
+            if worst and line != result.row["line"]:
+                continue
+            # Records hold the magnitudes of both sides; where they agree, their signs do.
+            agree = item["verdict"] == HOLDS and (item["rhs"] or 0) > 0
+            sign = "−" if agree and claimed.is_number and claimed.is_negative else ""
+            out.append(
+                {
+                    "claim": result.claim,
+                    "line": line,
+                    "regime": item["regime"],
+                    "sign": sign,
+                    "lhs": "–" if item["lhs"] is None else words.minus(f"{item['lhs']:.6f}"),
+                    "radius": words.number(item["lhs_radius"], 2),
+                    "rhs": "–" if item["rhs"] is None else words.minus(f"{item['rhs']:g}"),
+                    "verdict": words.verdict(item["verdict"]),
+                }
+            )
+    return out
+
+
+def other_verdicts(results: Iterable[Result]) -> list[Row]:
+    """Records with another verdict than `holds`: how many, why, and their lines."""
+    out = []
+    for result in results:
+        frequent = sorted(result.reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+        for verdict, total in result.row["verdicts"].items():
+            if verdict == HOLDS:
+                continue
+            lines = result.lines[verdict]
+            out.append(
+                {
+                    "claim": result.claim,
+                    "verdict": words.verdict(verdict),
+                    "count": total,
+                    "lines": lines,
+                    "more": total - len(lines),
+                    "reasons": [(text, n) for (v, text), n in frequent if v == verdict][:REASONS],
+                }
+            )
+    return out
+
+
+def definitions(run: Run, vocabulary: Mapping[str, Quantity]) -> list[Row]:
+    """Each symbol that some claim defines, with its definition and the labels that use it."""
+    groups: dict[tuple[sp.Symbol, sp.Expr], list[str]] = {}
+    for result in run.results.values():
+        for symbol, expression in result.claim.where.items():
+            groups.setdefault((symbol, sp.sympify(expression)), []).append(result.claim.label)
+    return [
+        {
+            "formula": formulas.definition(symbol, expression, vocabulary),
+            "meaning": vocabulary[symbol.name].meaning if symbol.name in vocabulary else "",
+            "labels": list(dict.fromkeys(labels)),
+        }
+        for (symbol, expression), labels in groups.items()
+    ]
+
+
+def bounds(run: Run) -> list[Row]:
+    """Both sides at the worst case of each claim that was evaluated."""
+    return [
+        {
+            **row(result),
+            "lhs": words.side(result.worst["lhs"], result.worst["scale"]),
+            "rhs": words.side(result.worst["rhs"], result.worst["scale"]),
+        }
+        for result in run.results.values()
+        if result.worst is not None
+    ]
+
+
+def faults(run: Run) -> Row | None:
+    """Planted faults: what catches each, per claim those that only it catches, and the survivors."""
+    planted = (run.identity.get("faults") or {}).get("faults")
+    if not planted:
+        return None
+    only: dict[str, list[str]] = {}
+    for name, fault in planted.items():
+        if len(fault["caught_by"]) == 1:
+            only.setdefault(fault["caught_by"][0], []).append(name)
+    survivors = [name for name, fault in planted.items() if not fault["caught_by"]]
+    return {"planted": planted, "only": only, "survivors": survivors}

@@ -1,0 +1,204 @@
+"""A statement's page as plain values and ready-made Markup for the templates.
+
+A statement is a label prefix (`prop7`) and gets a page; a label (`prop7.gap`) gets a section of it; a claim
+is a rung of the label's ladder and gets a row. Everything is in the order of the registry.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from depthlimit.reports import figures, formulas, tables, words
+from depthlimit.reports.aggregate import DATA, Result, Run, time_of
+from depthlimit.reports.curves import measured_and_bound
+from depthlimit.reports.panels import Drawing
+from depthlimit.reports.records import Curve
+from depthlimit.theory.claim import Claim
+from depthlimit.theory.quantity import Quantity
+
+View = dict[str, Any]
+
+RESERVED = ("index", "constants", "glossary")  # pages of the report itself
+SHOWN_SPEC = 4000  # characters; a longer spec holds inline arrays and stands in records.jsonl
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A page: the results whose labels share a prefix."""
+
+    prefix: str
+    title: str
+    source: str
+    results: tuple[Result, ...]
+
+    @property
+    def file(self) -> str:
+        """The page's name."""
+        return f"{self.prefix}{'-statement' if self.prefix in RESERVED else ''}.html"
+
+    def labels(self) -> dict[str, list[Result]]:
+        """Its results by label."""
+        out: dict[str, list[Result]] = {}
+        for result in self.results:
+            out.setdefault(result.claim.label, []).append(result)
+        return out
+
+
+def statements(run: Run) -> list[Statement]:
+    """The statements of the registry; titled by the paper's item where it is theirs alone, else by prefix."""
+    groups: dict[str, list[Result]] = {}
+    for result in run.results.values():
+        groups.setdefault(result.claim.label.partition(".")[0], []).append(result)
+    items = {prefix: list(dict.fromkeys(r.claim.source.item for r in rs)) for prefix, rs in groups.items()}
+    shared = Counter(item for found in items.values() for item in found)
+    out = []
+    for prefix, results in groups.items():
+        alone = len(items[prefix]) == 1 and shared[items[prefix][0]] == 1
+        title = re.sub(r"^eq(\d+)$", r"Equation (\1)", items[prefix][0] if alone else prefix)
+        out.append(Statement(prefix, title[0].upper() + title[1:], ", ".join(items[prefix]), tuple(results)))
+    return out
+
+
+def overview(page: Statement) -> list[Drawing]:
+    """The figures about all claims of a statement."""
+    drawn = [figures.distribution(page.results, kind, f"{page.prefix}-{kind}") for kind in figures.KINDS]
+    drawn += [figures.against(page.results, at, f"{page.prefix}-against-{at}") for at in figures.SIZES]
+    return [d for d in drawn if d]
+
+
+def _printed(results: Sequence[Result]) -> list[View]:
+    """The statement as printed, and as typeset for other editions where they differ."""
+    groups: dict[str, list[Claim]] = {}
+    for result in results:
+        groups.setdefault(result.claim.tex, []).append(result.claim)
+    out = []
+    for tex, claims in groups.items():
+        in_print = [c for c in claims if c.edition == "as-printed" and c.source.page is not None]
+        source = str((in_print or claims)[0].source)
+        editions = dict.fromkeys(c.edition for c in claims)
+        out.append(
+            {
+                "title": "As printed" if in_print else "As stated here",
+                "source": source if in_print else ", ".join([*editions, source]),
+                "formula": formulas.from_tex(tex),
+            }
+        )
+    return out
+
+
+def _computed(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -> list[View]:
+    """The expressions that are evaluated, with their definitions; rungs with the same ones share a view."""
+    groups: dict[tuple[Any, ...], list[Claim]] = {}
+    for result in results:
+        c = result.claim
+        groups.setdefault((c.lhs, c.relation, c.rhs, tuple(c.where.items())), []).append(c)
+    return [
+        {
+            "rungs": "; ".join(words.rung(c) for c in claims),
+            "formula": formulas.computed(claims[0], vocabulary),
+            "where": [formulas.definition(s, e, vocabulary) for s, e in claims[0].where.items()],
+        }
+        for claims in groups.values()
+    ]
+
+
+def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -> list[View]:
+    """Each hypothesis with how it was enforced."""
+    conditions = {c.text: c for r in results for c in r.claim.hypotheses}
+    out = []
+    for text, c in conditions.items():
+        left, right = (formulas.tex_of(side, vocabulary) for side in (c.lhs, c.rhs))
+        formula = formulas.inline(f"{left} {formulas.RELATIONS[c.relation]} {right}")
+        how = "evaluated on each instance before the claim"
+        out.append({"text": formulas.prose(text), "formula": formula, "how": how})
+    if needs := sorted({n for r in results for n in r.claim.needs}):
+        how = "a certified property of each activation of the catalogue"
+        out.append({"text": f"the activation is {', '.join(needs)}", "formula": "", "how": how})
+    return out
+
+
+def _worst_case(result: Result) -> View | None:
+    """The worst record with 17 digits, where it lies, and how to replay it."""
+    item = result.worst
+    if item is None:
+        return None
+    t = time_of(item)
+    where = [
+        f"{axis} {index}" + (f" (t = {t:g})" if axis == "time" and t is not None else "")
+        for axis, index in item["where"].items()
+        if index is not None
+    ]
+    spec = json.dumps(item["spec"], indent=1, ensure_ascii=False)
+    return {
+        "rung": words.rung(result.claim),
+        "lhs": words.full_side(item["lhs"], item["scale"]),
+        "lhs_radius": words.number(item["lhs_radius"], 2),
+        "relation": {"<=": "≤", ">=": "≥", "=": "="}[result.claim.relation],
+        "rhs": words.full_side(item["rhs"], item["scale"]),
+        "rhs_radius": words.number(item["rhs_radius"], 2),
+        "verdict": words.verdict(item["verdict"]),
+        "where": ", ".join(where) or "one value",
+        "regime": item["regime"],
+        "spec": spec if len(spec) <= SHOWN_SPEC else spec[:SHOWN_SPEC] + "\n… (the rest is in records.jsonl)",
+        "line": result.row["line"],
+    }
+
+
+def _richness(group: Mapping[str, Curve]) -> tuple[int, int]:
+    return len(group), sum(len(curve.x) for curve in group.values())
+
+
+def _curves(run: Run, label: str, ladder: bool) -> list[Drawing]:
+    """Per axis the instance with most rungs and, of those, most points; and one of real data if there is one.
+
+    A label with one rung has no ladder to show: one figure does.
+    """
+    groups: dict[tuple[str, bool, str], dict[str, Curve]] = {}
+    for curve in run.curves:
+        if run.results[curve.claim].claim.label == label:
+            groups.setdefault((curve.axis, curve.origin == DATA, curve.spec), {}).setdefault(curve.claim, curve)
+    chosen: dict[tuple[str, bool], dict[str, Curve]] = {}
+    for (axis, real, _), group in groups.items():
+        if _richness(group) > _richness(chosen.get((axis, real), {})):
+            chosen[axis, real] = group
+    drawn = [
+        measured_and_bound(
+            list(group.values()),
+            run.results,
+            f"{label.replace('.', '-')}-{axis}{'-data' if real else ''}",
+            ", of real data" if real else "",
+        )
+        for (axis, real), group in sorted(chosen.items())[: None if ladder else 1]
+    ]
+    return [d for d in drawn if d]
+
+
+def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity]) -> list[View]:
+    """One view per label of a statement."""
+    planted = (run.identity.get("faults") or {}).get("faults") or {}
+    return [
+        {
+            "label": label,
+            "first": results[0].claim,
+            "rungs": len(results),
+            "printed": _printed(results),
+            "computed": _computed(results, vocabulary),
+            "hypotheses": _hypotheses(results, vocabulary),
+            "regimes": sorted({regime for r in results for regime in r.claim.regimes}),
+            "premises": list(dict.fromkeys(p for r in results for p in r.claim.premises)),
+            "tools": list(dict.fromkeys(str(r.claim.tool) for r in results if r.claim.tool)),
+            "notes": list(dict.fromkeys(r.claim.note for r in results if r.claim.note)),
+            "ladder": [tables.row(r) for r in results],
+            "curves": _curves(run, label, len(results) > 1),
+            "rates": tables.rates(results),
+            "worst": [w for w in map(_worst_case, results) if w],
+            "others": tables.other_verdicts(results),
+            "faults": {name: fault["meaning"] for name, fault in planted.items() if any(r.claim.id in fault["caught_by"] for r in results)},
+        }
+        for label, results in page.labels().items()
+    ]

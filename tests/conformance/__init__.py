@@ -1,0 +1,1 @@
+"""The shipped checks, which judge any implementation: `pytest --pyargs depthlimit.conformance`."""

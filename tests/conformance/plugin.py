@@ -1,0 +1,175 @@
+"""The pytest plugin of the shipped checks: options, markers, the implementation under test, the run folder.
+
+    pytest --pyargs depthlimit.conformance --depthlimit-implementation my_package.adapter:factory
+    pytest -n auto --dist loadgroup --depthlimit-out DIR
+    pytest -m "depthlimit(regime='plain-flow')"          # or -k with a part of a claim's id
+
+It is loaded in every pytest run of an environment that has depthlimit. So it imports nothing heavy, its
+options and fixtures bear the project's name, and a run that asks for nothing gets a registered marker only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import secrets
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from depthlimit.conformance.subject import Subject
+
+PROFILES = ("quick", "standard", "deep")  # keys of models.verify.PROFILES, which takes a second to import
+DEFAULTS = {
+    "implementation": "torch",
+    "device": "cpu",
+    "profile": "quick",
+    "seed": 0,
+}  # what the header tells
+PROPERTY = "depthlimit"  # the name under which tests hand their records to the controlling process
+
+# With workers, the tests of a group run in one of them, so that each Spec is run once. Groups with most tests
+# start first, so the ladders in depth, few tests that take half the time, share one with a regime of many.
+_GROUPS = {"plain-flow": "plain", "clipped-flow": "clipped"}
+_TEST = re.compile(r"(?:^|/)test_claims\.py::test_(?:corpus|regime)\[(\w+-\w+)")  # no folder with --pyargs
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"expected an integer from 0 to 2^32 - 1, got {text!r}")
+    return int(text)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options, each prefixed."""
+    group = parser.getgroup("depthlimit", "depthlimit: the checks of depthlimit.conformance")
+    group.addoption(
+        "--depthlimit-implementation",
+        metavar="NAME",
+        default=DEFAULTS["implementation"],
+        help="what is checked: torch, numpy or package.module:factory (default: torch)",
+    )
+    group.addoption(
+        "--depthlimit-device",
+        choices=("cpu", "cuda"),
+        default=DEFAULTS["device"],
+        help="where it runs (default: cpu)",
+    )
+    group.addoption(
+        "--depthlimit-require-device",
+        action="store_true",
+        help="fail, rather than skip, where the device is missing",
+    )
+    group.addoption(
+        "--depthlimit-out",
+        metavar="DIR",
+        help="write records and the report there, as `depthlimit verify` does",
+    )
+    group.addoption(
+        "--depthlimit-profile",
+        choices=PROFILES,
+        default=DEFAULTS["profile"],
+        help="how many generated instances (default: quick); Hypothesis's depthlimit-dev, -ci, -nightly",
+    )
+    group.addoption(
+        "--depthlimit-seed",
+        metavar="N",
+        type=_seed,
+        help="seed of the generated instances (default: 0; with the profile deep a fresh one, printed)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker; in the controlling process also the seed, refusal of bad input, who collects records."""
+    config.addinivalue_line("markers", "depthlimit(claim, regime): a check of depthlimit.conformance")
+    option = config.option
+    if hasattr(config, "workerinput"):
+        option.depthlimit_seed = config.workerinput[PROPERTY]
+        return
+    if option.depthlimit_seed is None:
+        option.depthlimit_seed = secrets.randbelow(2**32) if option.depthlimit_profile == "deep" else 0
+    _refuse(option.depthlimit_implementation, option.depthlimit_device)
+    if option.depthlimit_out is not None:
+        out = config.invocation_params.dir / option.depthlimit_out
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise pytest.UsageError(f"--depthlimit-out {out}: holds files already; give a new or an empty folder")
+        if not option.collectonly:
+            _record(config, out)
+    named = any(arg.startswith("depthlimit.conformance") for arg in config.args)
+    if (named or option.depthlimit_out is not None) and getattr(option, "dist", "no") == "load":
+        option.dist = "loadgroup"  # `-n` alone would have several workers run the same Spec
+
+
+def _refuse(name: str, device: str) -> None:
+    """Raise UsageError for an implementation that leads nowhere; each test says what device torch lacks."""
+    if name == "torch" or (name == "numpy" and device == "cpu"):
+        return
+    from depthlimit.models.implementation import load  # heavy, as all imports in functions here
+    from depthlimit.models.spec import BadInput
+
+    try:
+        load(name, device)
+    except BadInput as error:
+        raise pytest.UsageError(f"--depthlimit-implementation, --depthlimit-device: {error}") from None
+    except Exception as error:
+        raised = f"{type(error).__name__}: {error}"
+        raise pytest.UsageError(f"--depthlimit-implementation {name} cannot be made; {raised}") from error
+
+
+def _record(config: pytest.Config, out: Path) -> None:
+    from depthlimit.conformance.recorder import Recorder
+
+    config.pluginmanager.register(Recorder(config, out), "depthlimit-recorder")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist the seed, which may have been drawn."""
+    node.workerinput[PROPERTY] = node.config.option.depthlimit_seed
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Under --dist loadgroup, group our tests by their names.
+
+    Not by marks: pytest-xdist 3.8 overlooks them when it runs with pytest 9.2 (its issue 1386).
+    """
+    scheduler = yield
+    if config.option.dist == "loadgroup":
+        split = scheduler._split_scope
+        scheduler._split_scope = lambda nodeid: _group(nodeid) or split(nodeid)
+    return scheduler
+
+
+def _group(nodeid: str) -> str | None:
+    found = _TEST.search(nodeid)
+    return f"depthlimit-{_GROUPS.get(found[1], 'others')}" if found else None
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """What is checked, if anything was asked for."""
+    now = {key: getattr(config.option, f"depthlimit_{key}") for key in DEFAULTS}
+    if now == DEFAULTS:
+        return None
+    return "depthlimit: " + ", ".join(f"{key} {value}" for key, value in now.items())
+
+
+@pytest.fixture(scope="session")
+def depthlimit_subject(request: pytest.FixtureRequest) -> Subject:
+    """The implementation under test and its records, each Spec run once per process."""
+    from depthlimit.conformance.subject import Subject
+
+    return Subject.of(request.session)
+
+
+@pytest.fixture
+def depthlimit_kept(request: pytest.FixtureRequest) -> Iterator[list[dict[str, Any]]]:
+    """A list for what the test records; it leaves a worker with the teardown report, the last one sent."""
+    kept: list[dict[str, Any]] = []
+    yield kept
+    if request.config.option.depthlimit_out is not None:
+        request.node.user_properties.append((PROPERTY, json.dumps(kept, separators=(",", ":"))))
