@@ -1,17 +1,18 @@
 r"""Rounding radii: how far a float64 evaluation of (3), (13)-(16), by any implementation, may lie from the exact value.
 
 u = 2⁻⁵³, γ_k = ku/(1 - ku); a product with inner dimension k has normwise error γ_k |A|_F |B|_F in any order of summation (Higham, section
-3.5). With |.| Euclidean per sample, κ = K_σ/√(qm), and one step from exact h_k:
+3.5). With |.| Euclidean per sample and |.|₂ the operator norm, one step from exact h_k:
 
     pre-activation   e_u = γ_{q+2} |W|_F |h_k|/√q
     activation       e_σ = K_σ e_u + |evaluation error of σ|
-    branch           e_b = |V|_F e_σ + γ_m |V|_F (|S| + e_σ)
+    branch           e_b = |V|₂ e_σ + γ_m |V|_F (|S| + e_σ)
     step             r_{k+1} = (e_b + 4u |branch|)/(L√m) + 2u |h_{k+1}|
 
-Errors of hidden states add up by the recurrence's own Lipschitz constant, δ_{k+1} = (1 + κ|V|_F|W|_F/L) δ_k + r_{k+1}; likewise
-the adjoint's
-backwards, where σ' is off by its evaluation error and by S₂ times the error of its argument. Gradients are products of these. Each
-radius is a bound to first order in u, multiplied by 1.01 for the rest.
+An error of h_k reaches h_{k+1} through I + J_k, J_k = V diag σ'(u) W/(L√(qm)) at the state itself; within δ of it |J| differs from
+|J_k| by at most S₂|V|₂|W|₂²δ/(Lq√m), and it is nowhere above K_σ|V|₂|W|₂/(L√(qm)). Hence
+δ_{k+1} = (1 + g_k) δ_k + r_{k+1} with g_k the smaller of the two, and
+likewise for the adjoint backwards, where σ' is off by its evaluation error and by S₂ times the error of its argument. Gradients are
+products of these. Each radius is a bound to first order in u, multiplied by 1.01 for the rest.
 """
 
 from __future__ import annotations
@@ -80,6 +81,10 @@ class Rounding:
         return {k: frobenius(self.params[k]) for k in "AVWB"}
 
     @cached_property
+    def _operator(self) -> dict[str, Array]:
+        return {k: np.linalg.norm(self.params[k], ord=2, axis=(-2, -1)) for k in "VWB"}
+
+    @cached_property
     def pre(self) -> Array:
         """W_{k+1} h_k/√q [... L n m]."""
         return residual.preactivations(self.spec, self.params, self.hidden)
@@ -104,8 +109,8 @@ class Rounding:
     @cached_property
     def branch(self) -> Array:
         """e_b, the error of V_{k+1} S_{k+1} [... L n]."""
-        V = self._norms["V"][..., None]
-        return V * self.activation + gamma(self.spec["m"]) * V * (euclid(self.activations) + self.activation)
+        own = gamma(self.spec["m"]) * self._norms["V"][..., None] * (euclid(self.activations) + self.activation)
+        return np.asarray(self._operator["V"][..., None] * self.activation + own)
 
     @cached_property
     def step(self) -> Array:
@@ -116,10 +121,24 @@ class Rounding:
         return np.asarray(_SECOND_ORDER * (scaled + 2 * U * euclid(self.hidden[..., 1:, :, :])))
 
     @cached_property
-    def _growth(self) -> Array:
-        """κ|V|_F|W|_F/L [... L]."""
+    def _jacobian(self) -> Array:
+        """|J_k|₂ per sample [... L n]."""
         s = self.spec
-        return np.asarray(self.K * self._norms["V"] * self._norms["W"] / (s["L"] * np.sqrt(s["q"] * s["m"])))
+        norms = []
+        for k in range(s["L"]):  # layer by layer: all of V diag σ' together would be n times the weights
+            slope = activations.derivative(s["activation"], self.pre[..., k, :, :])
+            V, W = (self.params[b][..., k, None, :, :] for b in "VW")
+            norms.append(np.linalg.norm((V * slope[..., None, :]) @ W, ord=2, axis=(-2, -1)))
+        return np.stack(norms, axis=-2) / (s["L"] * np.sqrt(s["q"] * s["m"]))
+
+    def _growth(self, k: int, delta: Array) -> Array:
+        """g_k for errors up to delta [... n] of h_k."""
+        s = self.spec
+        V, W = (self._operator[b][..., k, None] for b in "VW")
+        anywhere = self.K * V * W / (s["L"] * np.sqrt(s["q"] * s["m"]))
+        if not np.isfinite(self.S2):
+            return np.asarray(anywhere)
+        return np.minimum(anywhere, self._jacobian[..., k, :] + self.S2 * V * W**2 * delta / (s["L"] * s["q"] * np.sqrt(s["m"])))
 
     @cached_property
     def embedded(self) -> Array:
@@ -131,7 +150,7 @@ class Rounding:
         """δ_k, the error of h_k against exact arithmetic [... L+1 n]."""
         deltas = [self.embedded]
         for k in range(self.spec["L"]):
-            deltas.append((1 + self._growth[..., k, None]) * deltas[-1] + self.step[..., k, :])
+            deltas.append((1 + self._growth(k, deltas[-1])) * deltas[-1] + self.step[..., k, :])
         return np.stack(deltas, axis=-2)
 
     @cached_property
@@ -144,7 +163,7 @@ class Rounding:
     def residuals(self) -> Array:
         """Error of F(x_i) - y_i against exact arithmetic [... n]."""
         difference = euclid(self.output - self.y)
-        return self.readout + self._norms["B"][..., None] * self.states[..., -1, :] + U * difference
+        return self.readout + self._operator["B"][..., None] * self.states[..., -1, :] + U * difference
 
     @cached_property
     def loss(self) -> Array:
@@ -159,7 +178,7 @@ class Rounding:
         """Largest error of σ' over a layer's units, per sample [... L n]."""
         s = self.spec
         own = np.max(activations.derivative_error(s["activation"], self.pre), axis=-1)
-        argument = self._argument + self._norms["W"][..., None] * self.states[..., :-1, :] / np.sqrt(s["q"])
+        argument = self._argument + self._operator["W"][..., None] * self.states[..., :-1, :] / np.sqrt(s["q"])
         if np.isfinite(self.S2):
             return np.asarray(own + self.S2 * argument)
         # A kink of σ' at 0 (ReLU): no error of the argument matters unless it can change its sign.
@@ -172,19 +191,18 @@ class Rounding:
         s = self.spec
         assert self.p is not None
         difference = euclid(self.output - self.y)
-        last = 2 * self._norms["B"][..., None] * (self.residuals + gamma(s["dout"] + 1) * difference)
+        last = 2 * (self._operator["B"][..., None] * self.residuals + self._norms["B"][..., None] * gamma(s["dout"] + 1) * difference)
         deltas = [last]
         scale = 1 / (s["L"] * np.sqrt(s["q"] * s["m"]))
         product = gamma(s["q"] + 2) + gamma(s["m"] + 2)
         with np.errstate(invalid="ignore"):
             for k in reversed(range(s["L"])):
                 p = euclid(self.p[..., k + 1, :, :])
-                V, W = self._norms["V"][..., k, None], self._norms["W"][..., k, None]
-                pull = V * p
-                slope = np.where(pull == 0, 0.0, self._slope[..., k, :] * pull)
-                local = scale * W * (slope + self.K * product * pull)
+                V, W = (self._norms[b][..., k, None] for b in "VW")
+                slope = np.where(V * p == 0, 0.0, self._slope[..., k, :] * self._operator["V"][..., k, None] * p)
+                local = scale * (self._operator["W"][..., k, None] * slope + self.K * product * W * V * p)
                 local = np.where(W == 0, 0.0, local) + 3 * U * euclid(self.p[..., k, :, :])
-                deltas.append((1 + self._growth[..., k, None]) * deltas[-1] + local)
+                deltas.append((1 + self._growth(k, self.states[..., k, :])) * deltas[-1] + local)
         return _SECOND_ORDER * np.stack(deltas[::-1], axis=-2)
 
     @cached_property
@@ -197,14 +215,14 @@ class Rounding:
         h, dh = euclid(self.hidden), self.states
         x = euclid(self.x)
         S = euclid(self.activations)
-        V = self._norms["V"][..., None]
-        drift = self.activation + self.K * self._norms["W"][..., None] * dh[..., :-1, :] / np.sqrt(q)
+        V = self._operator["V"][..., None]
+        drift = self.activation + self.K * self._operator["W"][..., None] * dh[..., :-1, :] / np.sqrt(q)
         A = np.mean(dp[..., 0, :] * x + gamma(n + 3) * p[..., 0, :] * x, axis=-1)
         gV = np.mean(dp[..., 1:, :] * S + p[..., 1:, :] * drift + gamma(n + 5) * p[..., 1:, :] * S, axis=-1)
         pull = V * p[..., 1:, :]
         with np.errstate(invalid="ignore"):
             slope = np.where(pull == 0, 0.0, self._slope * pull)
-        dr = self.K * V * dp[..., 1:, :] + slope + self.K * gamma(q + 2) * pull
+        dr = self.K * V * dp[..., 1:, :] + slope + self.K * gamma(q + 2) * self._norms["V"][..., None] * p[..., 1:, :]
         gW = np.mean(dr * h[..., :-1, :] + self.K * pull * (dh[..., :-1, :] + gamma(n + 5) * h[..., :-1, :]), axis=-1)
         difference = euclid(self.output - self.y)
         gB = np.mean(self.residuals * h[..., -1, :] + difference * (dh[..., -1, :] + gamma(n + 3) * h[..., -1, :]), axis=-1)

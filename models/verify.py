@@ -18,6 +18,7 @@ import os
 import platform
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ COUNTS = {  # generated Specs per regime
     "standard": {"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "local-pl": 20},
     "deep": {"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "local-pl": 400},
 }
+_AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more
 EXPECTED, FAILED, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 _IDENTITY = ("paper", "version", "profile", "seed", "implementation", "device", "only", "data", "versions")
 
@@ -179,12 +181,6 @@ def _start(implementation: str, device: str, arrays: str, ids: list[str]) -> Non
     )
 
 
-def _start_worker(*setup: Any) -> None:
-    """`_start` in a worker process, which leaves an interruption from the keyboard to the process that waits for it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _start(*setup)
-
-
 def stored(folder: Path) -> ArrayStore:
     """Every set of arrays in a folder; empty if there is no such folder."""
     store = ArrayStore()
@@ -220,12 +216,37 @@ def cost(spec: Spec) -> float:
 def start_server() -> BaseContext:
     """The server that worker processes are forked from; it imports what they need, once, while the caller goes on planning.
 
-    It never touches a device and starts no threads, so that forking it is safe.
+    It never touches a device and starts no threads, so that forking it is safe. It and its children inherit that SIGINT is ignored: an
+    interruption from the keyboard is left to the process that waits for them.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "depthlimit.models.verify", "depthlimit.conformance.faults"])
-    forkserver.ensure_running()
+    with _on_interrupt(signal.SIG_IGN):
+        forkserver.ensure_running()
     return context
+
+
+@contextlib.contextmanager
+def _on_interrupt(handler: Any) -> Iterator[Any]:
+    """Another handler of SIGINT within the block, where one can be set (in the main thread); yields the one before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield before
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _interrupted_after() -> Iterator[None]:
+    """Hold an interruption back until the block ends: a process cut off while it starts another leaves that one without its locks."""
+    held: list[Any] = []
+    with _on_interrupt(lambda *arguments: held.append(arguments)) as before:
+        yield
+    if held and callable(before):
+        before(*held[0])
 
 
 class Pool:
@@ -254,14 +275,15 @@ class Pool:
                 _start(*self._setup)
                 self._started = True
             return lambda: function(*arguments)
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(self._plan.workers, start_server(), _start_worker, self._setup)
-        return self._executor.submit(function, *arguments).result
+        with _interrupted_after():
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(self._plan.workers, start_server(), _start, self._setup)
+            return self._executor.submit(function, *arguments).result
 
 
 def execute(plan: Plan, todo: Sequence[int], pool: Pool) -> Iterator[tuple[int, list[str], list[str]]]:
-    """Results of the units `todo`, in that order; with several workers the longest start first."""
-    order = todo if plan.workers == 1 else sorted(todo, key=lambda i: -cost(plan.units[i].spec))
+    """Results of the units `todo`, in that order; with several workers the longest of each `_AHEAD` start first."""
+    order = todo if plan.workers == 1 else sorted(todo, key=lambda i: (i // _AHEAD, -cost(plan.units[i].spec)))
     results = {i: pool.submit(_work, i, plan.units[i].spec.to_json()) for i in order}
     for i in todo:
         yield results[i]()

@@ -20,6 +20,7 @@ from flint import arb, ctx
 from depthlimit.theory.quantity import AXES, Array, Field
 
 U = 2.0**-53  # unit roundoff
+_LARGEST = np.finfo(float).max
 PRECISION = 256  # bits: αT = e^{10^18} needs 60 of them before the point
 _FUNCTION_ULPS = 8  # exp, log, sqrt, power of NumPy are accurate to 4 ulp (SVML's stated bound): doubled
 
@@ -48,7 +49,8 @@ class Ball:
 
 
 def _number(lo: Array, hi: Array, scale: Array | None = None) -> Ball:
-    """An interval, widened by a rounding on each side."""
+    """An interval, widened by a rounding on each side; a lower end that overflowed is the largest float64."""
+    lo = np.minimum(lo, _LARGEST)
     lo, hi = lo - U * np.abs(lo), hi + U * np.abs(hi)
     mid = np.where(np.isfinite(hi) & np.isfinite(lo), lo / 2 + hi / 2, hi)
     return Ball(lo, hi, np.maximum(np.abs(lo), np.abs(hi)) if scale is None else scale, mid)
@@ -97,7 +99,7 @@ def _monotone(f: Callable[[Array], Array], a: Ball) -> Ball:
     if a.vector:
         raise TypeError("a nonlinear function of a vector")
     x, y = f(a.lo), f(a.hi)
-    lo, hi = np.minimum(x, y), np.maximum(x, y)
+    lo, hi = np.minimum(np.minimum(x, y), _LARGEST), np.maximum(x, y)
     return _number(lo - _FUNCTION_ULPS * U * np.abs(lo), hi + _FUNCTION_ULPS * U * np.abs(hi))
 
 

@@ -61,9 +61,9 @@ def speeds(run: Trajectory) -> Mapping[str, Field]:
     joint = L * np.hypot(e["V"], e["W"])
     speed = np.hypot(frobenius(v["V"]), frobenius(v["W"]))
     own = gamma(2 * run.network["q"] * run.network["m"] + 8)
-    together = speed[..., 1:] + speed[..., :-1]
+    together, worst = speed[..., 1:] + speed[..., :-1], np.max(run.cancellation, axis=-1)
     return {
-        "gap_rate": Field(np.hypot(V, W), joint[..., 1:] + joint[..., :-1] + own * together, BTL, together),
+        "gap_rate": Field(np.hypot(V, W), joint[..., 1:] + joint[..., :-1] + own * together, BTL, together * worst[..., None]),
         "Z_speed": Field(speed, joint + own * speed, BTL),
     }
 

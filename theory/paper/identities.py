@@ -22,6 +22,7 @@ from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.registry import register
 
 START = Condition("t = 0", Q.t, "=", sp.Integer(0), trivial=True)
+REST = Condition("nothing has moved, as at t = 0", Q.displacement2, "=", sp.Integer(0), trivial=True)
 _ENDS = (Condition("A and B are trained too", Q.trained_ends, "=", sp.Integer(1)),)
 _SOURCE = Source("identities", "derived from (3) and (4)")
 

@@ -21,7 +21,7 @@ import sympy as sp
 
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.paper.identities import START
+from depthlimit.theory.paper.identities import REST, START
 from depthlimit.theory.registry import register
 
 _S = sp.Symbol
@@ -189,7 +189,7 @@ for _edition, _instant, _along in (("as-printed", _printed_pair, _printed_run), 
             inputs="along-trajectory",
             where=_along,
             needs=SMOOTH,
-            equality=START,
+            equality=REST,
             premises=("prop7.gap-rate",),
             tool=Tool.GRONWALL,
             note=_LIPSCHITZ_CLIP,
