@@ -20,7 +20,7 @@ from depthlimit.models.measure import euler, ladder
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
-from depthlimit.models.trajectory import Trajectory, realise
+from depthlimit.models.trajectory import FINEST, Trajectory, realise
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim, supply_with
@@ -38,7 +38,6 @@ RUNS: dict[str, type] = {
     "euler-scheme": euler.EulerRun,
     "euler-ladder": euler.EulerRun,
 }
-FINEST = 1e-12  # the smallest rtol of which the local tolerance is a tenth: below it steps meet the rounding of the right-hand side
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from depthlimit.models.activations import value
-from depthlimit.models.flow import local_tolerance, solve
+from depthlimit.models.flow import Block, local_tolerance, solve
 from depthlimit.models.implementation import Arrays, Network
 from depthlimit.theory.quantity import Array
 
@@ -46,6 +46,6 @@ def neural_ode(spec: Network, weights: Arrays, x: Array, s: Array) -> dict[str, 
 
     ends_at_1 = len(s) > 0 and s[-1] == 1
     stops = s if ends_at_1 else np.append(s, 1.0)
-    moved = solve(rhs, start.reshape(-1), stops, local_tolerance(spec, _LOCAL_SHARE), [start.size])
+    moved = solve(rhs, start.reshape(-1), stops, local_tolerance(spec, _LOCAL_SHARE), [Block(start.size)])
     H = start + moved.reshape(-1, *start.shape)
     return {"hidden": H if ends_at_1 else H[:-1], "output": H[-1] @ weights["B"].T}

@@ -41,8 +41,7 @@ class NumpyImplementation:
     def flow(self, spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
         """The flow (4) or (5) at times."""
         result = flow.integrate(spec, params, x, y, times)
-        del result["energy"]  # no part of the protocol
-        return result
+        return {k: v for k, v in result.items() if not k.startswith("energy")}  # the energy is no part of the protocol
 
     def neural_ode(self, spec: Network, weights: Arrays, x: Array, s: Array) -> dict[str, Array]:
         """The neural ODE (6)."""

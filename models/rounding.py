@@ -6,7 +6,7 @@ u = 2⁻⁵³, γ_k = ku/(1 - ku); a product with inner dimension k has normwise
     pre-activation   e_u = γ_{q+2} |W|_F |h_k|/√q
     activation       e_σ = K_σ e_u + |evaluation error of σ|
     branch           e_b = |V|₂ e_σ + γ_m |V|_F (|S| + e_σ)
-    step             r_{k+1} = (e_b + 4u |branch|)/(L√m) + 2u |h_{k+1}|
+    step             r_{k+1} = (e_b + 4u |branch|)/(L√m) + γ_m |h_k| + 2u |h_{k+1}|: the terms of the branch may be added to h_k one by one
 
 An error of h_k reaches h_{k+1} through I + J_k, J_k = V diag σ'(u) W/(L√(qm)) at the state itself; within δ of it |J| differs from
 |J_k| by at most S₂|V|₂|W|₂²δ/(Lq√m), and it is nowhere above K_σ|V|₂|W|₂/(L√(qm)). Hence
@@ -118,7 +118,8 @@ class Rounding:
         s = self.spec
         size = self._norms["V"][..., None] * euclid(self.activations)
         scaled = (self.branch + 4 * U * size) / (s["L"] * np.sqrt(s["m"]))
-        return np.asarray(_SECOND_ORDER * (scaled + 2 * U * euclid(self.hidden[..., 1:, :, :])))
+        h = euclid(self.hidden)
+        return np.asarray(_SECOND_ORDER * (scaled + gamma(s["m"]) * h[..., :-1, :] + 2 * U * h[..., 1:, :]))
 
     @cached_property
     def _jacobian(self) -> Array:
@@ -129,7 +130,7 @@ class Rounding:
             slope = activations.derivative(s["activation"], self.pre[..., k, :, :])
             V, W = (self.params[b][..., k, None, :, :] for b in "VW")
             norms.append(np.linalg.norm((V * slope[..., None, :]) @ W, ord=2, axis=(-2, -1)))
-        return np.stack(norms, axis=-2) / (s["L"] * np.sqrt(s["q"] * s["m"]))
+        return np.asarray(np.stack(norms, axis=-2) / (s["L"] * np.sqrt(s["q"] * s["m"])))
 
     def _growth(self, k: int, delta: Array) -> Array:
         """g_k for errors up to delta [... n] of h_k."""
@@ -138,7 +139,8 @@ class Rounding:
         anywhere = self.K * V * W / (s["L"] * np.sqrt(s["q"] * s["m"]))
         if not np.isfinite(self.S2):
             return np.asarray(anywhere)
-        return np.minimum(anywhere, self._jacobian[..., k, :] + self.S2 * V * W**2 * delta / (s["L"] * s["q"] * np.sqrt(s["m"])))
+        here = self._jacobian[..., k, :] + self.S2 * V * W**2 * delta / (s["L"] * s["q"] * np.sqrt(s["m"]))
+        return np.asarray(np.minimum(anywhere, here))
 
     @cached_property
     def embedded(self) -> Array:
@@ -201,7 +203,7 @@ class Rounding:
                 V, W = (self._norms[b][..., k, None] for b in "VW")
                 slope = np.where(V * p == 0, 0.0, self._slope[..., k, :] * self._operator["V"][..., k, None] * p)
                 local = scale * (self._operator["W"][..., k, None] * slope + self.K * product * W * V * p)
-                local = np.where(W == 0, 0.0, local) + 3 * U * euclid(self.p[..., k, :, :])
+                local = np.where(W == 0, 0.0, local) + gamma(s["m"]) * p + 3 * U * euclid(self.p[..., k, :, :])
                 deltas.append((1 + self._growth(k, self.states[..., k, :])) * deltas[-1] + local)
         return _SECOND_ORDER * np.stack(deltas[::-1], axis=-2)
 

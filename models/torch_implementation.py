@@ -2,7 +2,7 @@
 
 Gradients come from autograd through (3), so they know nothing of (13)-(16); activations, clips, packing and
 the Chebyshev series are written again in torch. What is shared is the stepper,
-`depthlimit.models.flow.solve`, which knows nothing of networks.
+`depthlimit.models.flow`, whose `solve` knows nothing of networks.
 
 Every call runs on a leading batch axis; a single call is a batch of one. Results of `batch` agree with those
 of single calls up to rounding, not bit by bit: vectorised elementary functions and batched products may round
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthlimit.models.flow import local_tolerance, solve
+from depthlimit.models.flow import Block, follow, local_tolerance, solve
 from depthlimit.models.implementation import Arrays, Network, Unsupported
 from depthlimit.models.spec import BadInput
 from depthlimit.theory.quantity import Array
@@ -100,7 +100,7 @@ class TorchImplementation:
         return [float(result["loss"]) for result in results] if method == "loss" else results
 
     def flow(self, spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
-        """The flow (4) or (5) at times, stepped by `depthlimit.models.flow.solve`."""
+        """The flow (4) or (5) at times, stepped by `depthlimit.models.flow.follow`."""
         trained = [k for k in _BLOCKS if k in spec["train"]]
         theta = {k: self._stack([params[k]]) for k in _BLOCKS}
         data = self._stack([x]), self._stack([y])
@@ -115,7 +115,7 @@ class TorchImplementation:
             return _numpy(torch.cat([v[k].flatten() for k in trained]))
 
         start = _numpy(torch.cat([theta[k].flatten() for k in trained]))
-        states = start + solve(rhs, start, times, local_tolerance(spec), sizes)  # [time N]
+        states = start + follow(spec, rhs, start, times, [Block(size) for size in sizes])  # [time N]
         rows: dict[str, list[Array]] = {k: [] for k in (*_BLOCKS, "loss")}
         for theta_t in map(at, states):
             for k, value in {**theta_t, **_loss(spec, theta_t, *data)}.items():
@@ -140,7 +140,7 @@ class TorchImplementation:
 
         stops = np.append(s, [1.0] if len(s) == 0 or s[-1] < 1 else [])
         start = _numpy(H0.flatten())
-        H = start + solve(rhs, start, stops, local_tolerance(spec), [start.size])
+        H = start + solve(rhs, start, stops, local_tolerance(spec), [Block(start.size)])
         H = H.reshape(len(stops), *H0.shape)
         return {"hidden": H[: len(s)], "output": _numpy(self._tensor(H[-1]) @ B.mT)}
 

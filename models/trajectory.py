@@ -16,7 +16,6 @@ import numpy as np
 
 from depthlimit.models import backward, flow
 from depthlimit.models.calls import MethodUnsupported, call
-from depthlimit.models.clip import KINKED
 from depthlimit.models.data import ArrayStore, inputs
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.initialisation import parameters
@@ -25,6 +24,7 @@ from depthlimit.models.spec import Spec
 from depthlimit.theory.quantity import Array
 
 BLOCKS = ("A", "V", "W", "B")
+FINEST = 1e-12  # the smallest rtol of which the local tolerance is a tenth: below it steps meet the rounding of the right-hand side
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,11 @@ def realise(spec: Spec, arrays: ArrayStore, L: int | None = None) -> Batch:
 
 
 def asked_error(network: dict[str, Any], states: dict[str, Array]) -> dict[str, Array]:
-    """The error that the protocol allows a flow, per array and time: (100 rtol |displacement| + rtol |array|)(Frobenius).
-
-    At the default rtol 1e-9 these are the protocol's 1e-7 and 1e-9; ten times as much of the displacement for clips with kinks. 0 at t = 0.
-    """
-    rtol = network["rtol"]
-    share = 100 * rtol * (10 if network["clip"] and network["clip"]["kind"] in KINKED else 1)
+    """The error that the protocol allows a flow (`flow.asked`), per array and time [1 T], Frobenius; 0 at t = 0."""
     out = {}
     for k, value in states.items():
         flat = value.reshape(*value.shape[:2], -1)
-        moved = np.sqrt(np.sum((flat - flat[:, :1]) ** 2, axis=-1))
-        error = share * moved + rtol * np.sqrt(np.sum(flat**2, axis=-1))
-        out[k] = np.where(moved == 0, 0.0, error)
+        out[k] = flow.asked(network, euclid(flat - flat[:, :1]), euclid(flat))
     return out
 
 
@@ -161,35 +154,44 @@ class Trajectory:
         return Rounding(self.network, self.states, self.batch.x, self.batch.y, f["hidden"], f["output"], self.adjoint)
 
     @cached_property
-    def cancellation(self) -> Array:
-        """(|F(x_i)| + |y_i|)/|F(x_i) - y_i| [1 T n], at least 1: by how much the error of a sample is smaller than its terms.
+    def terms(self) -> tuple[Array, Array]:
+        """Sizes before cancellation: of F(x_i) - y_i [1 T n], and of the adjoint [1 T L+1 n].
 
-        Whatever is proportional to the error is known relative to its terms only: late in training nothing better can be measured.
+        F(x_i) - y_i is a sum of terms of size |B|_F |h_L,i| + |y_i|. Whatever is proportional to it is known relative to these only:
+        late in training nothing better can be measured.
         """
-        F, y = euclid(self.forward["output"]), euclid(self.batch.y)
-        error = euclid(self.forward["output"] - self.batch.y)
-        return np.divide(F + y, error, out=np.ones_like(error), where=error > 0)
+        B = frobenius(self.states["B"])[..., None]
+        size = B * euclid(self.forward["hidden"][..., -1, :, :]) + euclid(self.batch.y)
+        error, p = euclid(self.forward["output"] - self.batch.y), euclid(self.adjoint)
+        ratio = np.divide(size, error, out=np.zeros_like(size), where=error > 0)[..., None, :]
+        return size, np.where(error[..., None, :] > 0, p * ratio, 2 * (B * size)[..., None, :])
 
     @cached_property
     def reference(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        """The NumPy flow from the same initial state, leading axes [1 T], and its error: the difference of two tolerances.
+        """The NumPy flow from the same initial state, leading axes [1 T], and its error.
 
-        The difference between a run at tolerance τ and one at τ/100 is dominated by the error of the first, so it over-estimates
-        that of the second, which is the one returned; rounding of a sum over the steps is covered by 2⁻⁴⁰ of the array.
+        Past kinks it is followed at a tenth of the network's rtol, and the error is what that asks. Else there is a run at a tolerance τ
+        and one at τ/100: their difference is dominated by the error of the first, so it over-estimates that of the second, which is the
+        one returned. Rounding of a sum over the steps is covered by 2⁻⁴⁰ of the array; the energy has a bound of its own, which is added.
         """
-        b = self.batch
-        fine, coarse = (flow.integrate(b.network, b.params, b.x, b.y, self.times, rtol) for rtol in self._tolerances())
-        error = {}
+        b, rtol = self.batch, self.network["rtol"]
+        if flow.kinked(b.network):
+            finer = {**b.network, "rtol": max(rtol / 10, FINEST)}
+            fine = flow.integrate(finer, b.params, b.x, b.y, self.times)
+        else:
+            tolerances = max(rtol / 10, 1e-13), max(10 * rtol, 1e-11)
+            fine, coarse = (flow.integrate(b.network, b.params, b.x, b.y, self.times, tolerance) for tolerance in tolerances)
+        quadrature, error = float(fine.pop("energy_error")), {}
         for k, value in fine.items():
-            axes = tuple(range(1, value.ndim))
-            size = np.sqrt(np.sum(value**2, axis=axes))
-            error[k] = (np.sqrt(np.sum((value - coarse[k]) ** 2, axis=axes)) + 2.0**-40 * size)[None]
+            flat = value.reshape(len(value), -1)
+            if flow.kinked(b.network):
+                error[k] = flow.asked(finer, euclid(flat - flat[:1]), euclid(flat))[None]
+            else:
+                error[k] = (euclid(flat - coarse[k].reshape(flat.shape)) + 2.0**-40 * euclid(flat))[None]
+            if k == "energy":
+                error[k] += quadrature
             error[k][:, self.times == 0] = 0.0
         return {k: v[None] for k, v in fine.items()}, error
-
-    def _tolerances(self) -> tuple[float, float]:
-        rtol = self.network["rtol"]
-        return max(rtol / 10, 1e-13), max(10 * rtol, 1e-11)
 
     @cached_property
     def loss_error(self) -> Array:

@@ -21,7 +21,7 @@ from depthlimit.theory.quantity import AXES, Array, Field
 
 U = 2.0**-53  # unit roundoff
 _LARGEST = np.finfo(float).max
-PRECISION = 256  # bits: αT = e^{10^18} needs 60 of them before the point
+PRECISION = 4096  # bits: αT = e^K with K = e^{K₁} needs 1.44 K₁ of them before the point
 _FUNCTION_ULPS = 8  # exp, log, sqrt, power of NumPy are accurate to 4 ulp (SVML's stated bound): doubled
 
 
@@ -166,36 +166,41 @@ def evaluate(expression: sp.Expr, fields: Mapping[str, Field], where: Definition
 
 
 Logs = tuple[arb, arb]  # lower and upper end of a logarithm; each is itself a ball of relative width 2^-PRECISION or so
-_NOTHING = arb("-inf")
+_ZERO, _INFINITE = arb("-inf"), arb("inf")  # logarithms of 0 and of what no precision holds
+
+
+def _ends(lo: arb, hi: arb) -> Logs:
+    """Ends that Arb could not enclose become the widest: a bound may be lost, never wrong."""
+    known = [x if x.is_finite() or x in (_ZERO, _INFINITE) else None for x in (lo, hi)]
+    return _ZERO if known[0] is None else known[0], _INFINITE if known[1] is None else known[1]
 
 
 def _log_sum(terms: list[arb]) -> arb:
-    """ln Σ exp(t) of ends."""
-    top = reduce(lambda a, b: a.max(b), terms)
-    return top + sum(((t - top).exp() for t in terms), arb(0)).log() if top.is_finite() else _NOTHING
+    """ln Σ exp(t) of ends; zeros are dropped, and the largest term is taken out exactly."""
+    first, *others = sorted(terms, key=lambda t: (t == _INFINITE, t != _ZERO, t.mid() if t.is_finite() else arb(0)), reverse=True)
+    if not first.is_finite():
+        return first
+    return first + (1 + sum(((t - first).exp() for t in others if t != _ZERO), arb(0))).log()
+
+
+def _log_product(factors: list[arb]) -> arb:
+    """ln Π exp(t) of ends; 0 times infinity, in a bound: 0 wins."""
+    return _ZERO if _ZERO in factors else sum(factors, arb(0))
 
 
 def _log_node(e: sp.Expr, parts: list[Logs]) -> Logs:
     """The logarithm of a node from those of its arguments: ends map to ends, since each operation is monotone in each argument."""
+    lows, highs = zip(*parts, strict=True)
     if e.is_Add:
-        lows, highs = ([p[i] for p in parts if p[i].is_finite()] or [_NOTHING] for i in (0, 1))
-        return _log_sum(lows), _log_sum(highs)
+        return _log_sum(list(lows)), _log_sum(list(highs))
     if e.is_Mul:
-        lo, hi = (reduce(lambda a, b: a + b if a.is_finite() and b.is_finite() else _NOTHING, [p[i] for p in parts]) for i in (0, 1))
-        return lo, hi
+        return _log_product(list(lows)), _log_product(list(highs))
     if isinstance(e, sp.exp):
-        lo, hi = (x.exp() if x.is_finite() else arb(0) for x in parts[0])
-        return lo, hi
+        return lows[0].exp(), highs[0].exp()
     if isinstance(e, sp.Max | sp.Min):
-        lo, hi = (reduce(lambda a, b: _extreme_log(a, b, isinstance(e, sp.Max)), [p[i] for p in parts]) for i in (0, 1))
-        return lo, hi
+        extreme = arb.max if isinstance(e, sp.Max) else arb.min
+        return reduce(extreme, lows), reduce(extreme, highs)
     raise TypeError(f"cannot take the logarithm of {e} ({type(e).__name__})")
-
-
-def _extreme_log(a: arb, b: arb, largest: bool) -> arb:
-    if not (a.is_finite() and b.is_finite()):
-        return (b if a.is_finite() is False else a) if largest else _NOTHING
-    return a.max(b) if largest else a.min(b)
 
 
 def log_evaluate(expression: sp.Expr, numbers: Mapping[str, tuple[float, float]], where: Definitions | None = None) -> Logs:
@@ -209,7 +214,7 @@ def log_evaluate(expression: sp.Expr, numbers: Mapping[str, tuple[float, float]]
 
     def go(e: sp.Expr) -> Logs:
         if e not in cache:
-            cache[e] = node(e)
+            cache[e] = _ends(*node(e))
         return cache[e]
 
     def node(e: sp.Expr) -> Logs:
@@ -218,15 +223,15 @@ def log_evaluate(expression: sp.Expr, numbers: Mapping[str, tuple[float, float]]
         if e.is_Symbol:
             value, radius = numbers[e.name]
             ends = (arb(value) - arb(radius), arb(value) + arb(radius))
-            lo, hi = (x.log() if x > 0 else _NOTHING for x in ends)
+            lo, hi = (x.log() if x > 0 else _ZERO for x in ends)
             return lo, hi
         if e.is_Rational:
             if e.is_negative:
                 raise ValueError(f"a negative term in a bound: {e}")
-            x = _NOTHING if e == 0 else (arb(int(e.p)) / arb(int(e.q))).log()
+            x = _ZERO if e == 0 else (arb(int(e.p)) / arb(int(e.q))).log()
             return x, x
         if e.is_Pow and e.exp.is_Rational:
-            lo, hi = (x * arb(int(e.exp.p)) / arb(int(e.exp.q)) if x.is_finite() else x for x in go(e.base))
+            lo, hi = (x * arb(int(e.exp.p)) / arb(int(e.exp.q)) if x.is_finite() else x * int(sp.sign(e.exp)) for x in go(e.base))
             return (lo, hi) if e.exp.is_positive else (hi, lo)
         return _log_node(e, [go(a) for a in e.args])
 

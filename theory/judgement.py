@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -124,6 +124,14 @@ def _recorded(side: Ball) -> Array:
     return side.size() if side.vector else side.mid
 
 
+def _in_equality_case(claim: Claim, fields: Mapping[str, Field]) -> Array:
+    """Points in the claim's declared equality case, up to the radii."""
+    if claim.equality is None:
+        return np.zeros((1, 1, 1, 1), dtype=bool)
+    sides = (evaluate(s, fields, claim.where) for s in (claim.equality.lhs, claim.equality.rhs))
+    return _settles(claim.equality.relation, *sides)
+
+
 def _points(claim: Claim, fields: Mapping[str, Field]) -> tuple[Array, ...]:
     """verdict code (0 holds, 1 attained, 2 undecided, 3 violated), tightness, a, e_a, b, e_b on the grid."""
     left, right = (evaluate(side, fields, claim.where) for side in (claim.lhs, claim.rhs))
@@ -147,8 +155,7 @@ def _points(claim: Claim, fields: Mapping[str, Field]) -> tuple[Array, ...]:
             violated, undecided, tightness = np.broadcast_arrays(violated, undecided, tightness)
     code = np.where(violated, 3, np.where(undecided, 2, 0))
     if claim.equality is not None and claim.relation != "=":
-        sides = (evaluate(s, fields, claim.where) for s in (claim.equality.lhs, claim.equality.rhs))
-        case = np.broadcast_to(_settles(claim.equality.relation, *sides), code.shape)
+        case = np.broadcast_to(_in_equality_case(claim, fields), code.shape)
         resolved = e_a + e_b <= np.maximum(left.scale, right.scale) / RESOLUTION
         resolved = resolved | ((a == 0) & (b == 0))
         code = np.where((code == 2) & case & resolved, 1, code)
@@ -170,7 +177,11 @@ def judge(claim: Claim, fields: Mapping[str, Field], properties: frozenset[str])
         lhs = evaluate(claim.lhs, fields, claim.where)
         if lhs.mid.size == 0:
             return Judgement(OUT_OF_HYPOTHESIS, scale=claim.scale, reason=EMPTY)
-        return _tower(claim, lhs, _numbers(claim, fields))
+        judged = _tower(claim, lhs, _numbers(claim, fields))
+        resolved = np.max(lhs.rad) <= np.max(lhs.mid) / RESOLUTION
+        if judged.verdict == UNDECIDED and resolved and np.all(_in_equality_case(claim, fields)):
+            return replace(judged, verdict=HOLDS, attained=True)
+        return judged
     code, tightness, a, e_a, b, e_b = _points(claim, fields)
     if code.size == 0:
         return Judgement(OUT_OF_HYPOTHESIS, reason=EMPTY)

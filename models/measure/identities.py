@@ -59,8 +59,8 @@ def rates(run: Trajectory) -> Mapping[str, Field]:
         radius_rate += np.sum(change, axis=-1) if per_layer else change
     size = np.abs(rate) + speed2
     radius = 1.01 * radius_rate + gamma(_entries(run) + 8) * size
-    worst = np.max(run.cancellation, axis=-1)
-    terms = speed2 * worst**2
+    squares = {k: np.asarray(gradients(run)[f"grad_{k}"].scale) ** 2 * trained[k] for k in BLOCKS}  # late in training sums cancel
+    terms = squares["A"] + squares["B"] + L * np.sum(squares["V"] + squares["W"], axis=-1)
     return {"descent_rate": Field(rate, radius, BT, terms), "speed2": Field(speed2, 2 * radius, BT, terms)}
 
 
@@ -132,7 +132,7 @@ def growth(run: Trajectory) -> Mapping[str, Field]:
     spread = np.sum(run.rounding.residuals * labels, axis=-1)
     own = gamma(y.size + 4) * np.sum(np.sqrt(np.sum(error**2, axis=-1)) * labels, axis=-1)
     terms = 2 * size * np.asarray(gradients(run)["grad_B"].scale)
-    size_aligned = np.sum(np.sqrt(np.sum(error**2, axis=-1)) * run.cancellation * labels, axis=-1)
+    size_aligned = np.sum(run.terms[0] * labels, axis=-1)
     return {"B_growth": Field(value, radius, BT, terms), "alignment": Field(aligned, spread + own, BT, size_aligned)}
 
 

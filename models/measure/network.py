@@ -56,7 +56,7 @@ def losses(run: Trajectory) -> Mapping[str, Field]:
     total = np.sum(error**2, axis=(-2, -1))
     # The implementation's loss may use a forward pass of its own: `rounding.loss` covers both.
     n = run.network["n"]
-    terms = np.sum((euclid(error) * run.cancellation) ** 2, axis=-1)
+    terms = np.sum(run.terms[0] ** 2, axis=-1)
     return {
         "loss": Field(run.loss, run.rounding.loss, BT, terms / n),
         "sum_squares": Field(total, n * run.rounding.loss, BT, terms),
@@ -106,14 +106,14 @@ def adjoint(run: Trajectory) -> Mapping[str, Field]:
     size = K * scale * frobenius(V) * frobenius(W)
     Kp = size * radius[:, 1:] + (gamma(2 * q + run.network["m"] + 6) * size + _slope_error(run, u, h, size)) * euclid(p[:, 1:])
     residual = run.forward["output"][:, -1, i] - y[0]
-    lost = run.cancellation[:, -1, i]  # [batch]
+    terms = run.terms[1][:, -1, :, i]  # [batch L+1]
     BLC, BC = ("batch", "layer", "component"), ("batch", "component")
     B_residual = np.einsum("boq,bo->bq", s["B"], residual)
     own_error = frobenius(s["B"]) * (run.rounding.residuals[:, -1, i] + gamma(len(y[0]) + 2) * euclid(residual))
     return {
-        "p": Field(p[:, :-1], radius[:, :-1], BLC, euclid(p[:, :-1]) * lost[:, None]),
-        "p_next": Field(p[:, 1:], radius[:, 1:], BLC, euclid(p[:, 1:]) * lost[:, None]),
-        "p_last": Field(p[:, -1], radius[:, -1] + 2 * own_error, BC, euclid(p[:, -1]) * lost),
+        "p": Field(p[:, :-1], radius[:, :-1], BLC, terms[:, :-1]),
+        "p_next": Field(p[:, 1:], radius[:, 1:], BLC, terms[:, 1:]),
+        "p_last": Field(p[:, -1], radius[:, -1] + 2 * own_error, BC, terms[:, -1]),
         "B_residual": Field(B_residual, own_error, BC, frobenius(s["B"]) * (euclid(residual) + euclid(y[0]))),
         "jacobian_p": Field(forwards, Kp, BLC),
         "jacobian_t_p": Field(backwards, Kp, BLC),
@@ -145,12 +145,9 @@ def gradients(run: Trajectory) -> Mapping[str, Field]:
         "sum_vjp_W": (np.einsum("...lnm,...lnq->...lmq", back, hidden[..., :-1, :, :]) / np.sqrt(q * m), n * L * e["W"], 3),
         "sum_error_h": (np.einsum("...no,...nq->...oq", error, hidden[..., -1, :, :]), n * e["B"] / 2, 2),
     }
-    size = {
-        k: euclid(a) for k, a in (("p", p), ("h", hidden), ("x", run.batch.x), ("e", error), ("S", run.rounding.activations), ("r", back))
-    }
-    size["p"] = size["p"] * run.cancellation[..., None, :]
-    size["r"] = size["r"] * run.cancellation[..., None, :]
-    size["e"] = size["e"] * run.cancellation
+    size = {k: euclid(a) for k, a in (("h", hidden), ("x", run.batch.x), ("S", run.rounding.activations))}
+    size["e"], size["p"] = run.terms
+    size["r"] = run.rounding.K * frobenius(s["V"])[..., None] * size["p"][..., 1:, :]
     terms = {  # what the sums over samples would be without cancellation
         "sum_p0_x": np.sum(size["p"][..., 0, :] * size["x"], axis=-1),
         "sum_vjp_V": np.sum(size["p"][..., 1:, :] * size["S"], axis=-1) / np.sqrt(m),
@@ -178,7 +175,9 @@ def velocities(run: Trajectory) -> Mapping[str, Field]:
         "B": e["B"] * ("B" in run.network["train"]),
     }
     joint = np.hypot(radius["V"], radius["W"])
-    terms = gradients(run)
+    scales = {k: np.asarray(gradients(run)[f"grad_{k}"].scale) * (L if k in "VW" else 1) for k in BLOCKS}
+    if run.network["clip"]:
+        scales["V"] = scales["W"] = np.hypot(scales["V"], scales["W"])
     clipped = dict(zip("VW", clip(run.network, "Z", -L * g["V"], -L * g["W"]), strict=True))
     clipped |= {k: clip(run.network, k, -g[k])[0] for k in "AB"}
     fields = {}
@@ -187,7 +186,7 @@ def velocities(run: Trajectory) -> Mapping[str, Field]:
         r = joint if k in "VW" and run.network["clip"] else radius[k]
         # the product with L and the clip round once more, relative to the result
         velocity = flat(run.velocity[k], keep)
-        scale = terms[f"grad_{k}"].scale * (L if k in "VW" else 1)
+        scale = scales[k]
         fields[f"{k}_dot"] = Field(velocity, r + 16 * U * euclid(velocity), axes, scale)
         value = flat(clipped[k], keep)
         fields[f"pi_{k}"] = Field(value, r + 16 * U * euclid(value), axes, scale)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from depthlimit.models.clip import euclidean_supremum, sum_norm_supremum
-from depthlimit.models.measure.network import BT
+from depthlimit.models.measure.network import BT, gradients
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import U, euclid, frobenius, gamma
 from depthlimit.models.trajectory import Trajectory, operator_norm
@@ -21,12 +21,10 @@ BTL = ("batch", "time", "layer")
 
 
 def _differences(run: Trajectory, states: Mapping[str, Array]) -> tuple[Array, Array, Array]:
-    """|V_{k+1} - V_k|_F, |W_{k+1} - W_k|_F and the rounding of both together [1 T L-1]."""
+    """|V_{k+1} - V_k|_F, |W_{k+1} - W_k|_F and the rounding of both together [1 T L-1]: a difference of floats has relative error u."""
     V, W = (frobenius(np.diff(states[k], axis=2)) for k in "VW")
     joint = np.hypot(V, W)
-    size = frobenius(states["V"][:, :, 1:]) + frobenius(states["W"][:, :, 1:])
-    rounding = gamma(2 * run.network["q"] * run.network["m"] + 4) * joint + 2 * U * size
-    return V, W, np.where(joint == 0, 0.0, rounding)
+    return V, W, gamma(2 * run.network["q"] * run.network["m"] + 6) * joint
 
 
 @measures("gap_here", on=Trajectory)
@@ -42,10 +40,11 @@ def gaps(run: Trajectory) -> Mapping[str, Field]:
     V, W, rounding = _differences(run, run.flowed)
     eV, eW = (np.sqrt(2) * run.state_error[k][..., None] for k in "VW")
     error = np.hypot(eV, eW) + rounding
+    sizes = np.hypot(*(frobenius(run.flowed[k]) for k in "VW"))
     total = V + W
     largest = float(total[:, 0].max()) if total.shape[-1] else 0.0
     return {
-        "gap": Field(np.hypot(V, W), error, BTL),
+        "gap": Field(np.hypot(V, W), error, BTL, sizes[..., 1:] + sizes[..., :-1]),
         "gap_sum": Field(total, eV + eW + 2 * rounding, BTL),
         "gap_max": Field(np.maximum(V, W), error, BTL),
         "gap0": Field(np.hypot(V, W)[:, 0], rounding[:, 0], ("batch", "layer")),
@@ -61,9 +60,10 @@ def speeds(run: Trajectory) -> Mapping[str, Field]:
     joint = L * np.hypot(e["V"], e["W"])
     speed = np.hypot(frobenius(v["V"]), frobenius(v["W"]))
     own = gamma(2 * run.network["q"] * run.network["m"] + 8)
-    together, worst = speed[..., 1:] + speed[..., :-1], np.max(run.cancellation, axis=-1)
+    together = speed[..., 1:] + speed[..., :-1]
+    terms = L * np.hypot(*(np.asarray(gradients(run)[f"grad_{k}"].scale) for k in "VW"))
     return {
-        "gap_rate": Field(np.hypot(V, W), joint[..., 1:] + joint[..., :-1] + own * together, BTL, together * worst[..., None]),
+        "gap_rate": Field(np.hypot(V, W), joint[..., 1:] + joint[..., :-1] + own * together, BTL, terms[..., 1:] + terms[..., :-1]),
         "Z_speed": Field(speed, joint + own * speed, BTL),
     }
 

@@ -48,7 +48,7 @@ class Faulty(NumpyImplementation):
             return flow.pack(v[k] for k in blocks)
 
         start = flow.pack(params[k] for k in blocks)
-        moved = flow.solve(rhs, start, times, spec["rtol"], [params[k].size for k in blocks])
+        moved = flow.solve(rhs, start, times, spec["rtol"], [flow.Block(params[k].size) for k in blocks])
         states = [unpacked(start + row) for row in moved]
         out = {k: np.stack([s[k] for s in states]) for k in blocks}
         return {**out, "loss": np.array([self.loss(spec, s, x, y) for s in states])}

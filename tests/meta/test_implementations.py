@@ -365,7 +365,7 @@ def test_the_stepper_is_exact_where_the_solution_is_known() -> None:
     def rhs(t: float, y: Array) -> Array:  # y_0 = e^t, (y_1, y_2) a rotation, y_3, y_4, y_5 = t, t²/2, t³/6
         return np.array([y[0], -7 * y[2], 7 * y[1], 1.0, y[3], y[4]])
 
-    moved = flow.solve(rhs, np.array([1.0, 1, 0, 0, 0, 0]), times, 1e-11, [1, 2, 1, 1, 1])
+    moved = flow.solve(rhs, np.array([1.0, 1, 0, 0, 0, 0]), times, 1e-11, [flow.Block(n) for n in (1, 2, 1, 1, 1)])
     rotated = [-2 * np.sin(3.5 * times) ** 2, np.sin(7 * times)]
     exact = [np.expm1(times), *rotated, times, times**2 / 2, times**3 / 6]
     for j, (e, got) in enumerate(zip(exact, moved.T, strict=True)):
@@ -404,7 +404,7 @@ def test_blocks_that_start_without_speed_cost_no_more_steps(zero: str) -> None:
         return flow.pack(v[k] for k in BLOCKS)
 
     times, start = np.array([0.0, 1e-6, 1e-3, 1.0]), flow.pack(params[k] for k in BLOCKS)
-    moved = flow.solve(rhs, start, times, 1e-10, [math.prod(shape) for shape in shapes])
+    moved = flow.solve(rhs, start, times, 1e-10, [flow.Block(math.prod(shape)) for shape in shapes])
     assert len(calls) <= 300  # some 20 steps of 12 stages; noise resolved to a relative 1e-10 costs thousands
     run = {k: params[k] + piece for k, piece in zip(BLOCKS, flow.unpack(moved, shapes), strict=True)}
     case = (spec, params, x, y)
@@ -417,14 +417,14 @@ def test_blocks_that_start_without_speed_cost_no_more_steps(zero: str) -> None:
 
 def test_the_stepper_says_when_it_fails() -> None:
     with pytest.raises(RuntimeError, match=r"gave up at t = (0\.99999|1\.0000)"):
-        flow.solve(lambda t, y: y * y, np.array([1.0]), np.array([2.0]), 1e-9, [1])
+        flow.solve(lambda t, y: y * y, np.array([1.0]), np.array([2.0]), 1e-9, [flow.Block(1)])
     with pytest.raises(RuntimeError, match="gave up"):
-        flow.solve(lambda t, y: y * math.nan, np.array([1.0]), np.array([2.0]), 1e-9, [1])
+        flow.solve(lambda t, y: y * math.nan, np.array([1.0]), np.array([2.0]), 1e-9, [flow.Block(1)])
     for times in ([0.0, 0.0], [1.0, 0.5], [-1.0, 1.0], [0.0, math.inf], [[0.0, 1.0]]):
         with pytest.raises(ValueError, match="strictly increasing"):
-            flow.solve(lambda t, y: y, np.array([1.0]), np.array(times), 1e-9, [1])
+            flow.solve(lambda t, y: y, np.array([1.0]), np.array(times), 1e-9, [flow.Block(1)])
     with pytest.raises(ValueError, match="rtol"):
-        flow.solve(lambda t, y: y, np.array([1.0]), np.array([1.0]), 1e-16, [1])
+        flow.solve(lambda t, y: y, np.array([1.0]), np.array([1.0]), 1e-16, [flow.Block(1)])
 
 
 # --- flows: what the protocol asks, per array, of which a tenth is used at most

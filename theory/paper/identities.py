@@ -22,7 +22,6 @@ from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.registry import register
 
 START = Condition("t = 0", Q.t, "=", sp.Integer(0), trivial=True)
-REST = Condition("nothing has moved, as at t = 0", Q.displacement2, "=", sp.Integer(0), trivial=True)
 _ENDS = (Condition("A and B are trained too", Q.trained_ends, "=", sp.Integer(1)),)
 _SOURCE = Source("identities", "derived from (3) and (4)")
 
@@ -136,7 +135,7 @@ _identity(
     regimes=("plain-flow",),
     inputs="along-trajectory",
     hypotheses=_ENDS,
-    equality=Condition("t = 0, or all labels are 0", Q.t * Q.mean_y2, "=", sp.Integer(0), trivial=True),
+    equality=Condition("labels are 0, or times short", Q.B_norm2, "=", Q.B0_norm2 + Q.t * Q.mean_y2, trivial=True),
     premises=("identities.B-growth",),
 )
 _identity(

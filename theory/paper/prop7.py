@@ -21,7 +21,6 @@ import sympy as sp
 
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.paper.identities import REST, START
 from depthlimit.theory.registry import register
 
 _S = sp.Symbol
@@ -79,7 +78,7 @@ for _name, _norm, _tex in (
             f"The clipped flow keeps {_name} within M = M₀ + T M_π.",
             _tex,
             where={M: PRINTED_CONSTANTS[M]},
-            equality=START,
+            equality=Condition("the clip is saturated all the way, along the weights", _norm, "=", M),
             tool=Tool.TRIANGLE,
         )
     )
@@ -113,6 +112,7 @@ register(
         where=PRINTED_CONSTANTS,
         needs=SMOOTH,
         premises=("prop7.norm-A", "prop7.norm-Z", "prop7.norm-B"),
+        equality=Condition("inputs and labels are 0: nothing moves", Q.M_X + Q.M_Y, "=", sp.Integer(0), trivial=True),
         tool=Tool.GRONWALL,
         scale="log10log10",
         note=f"{_LIPSCHITZ_CLIP}. K₁, K₂, K' are replaced by upper bounds for model (3), see the module.",
@@ -189,7 +189,7 @@ for _edition, _instant, _along in (("as-printed", _printed_pair, _printed_run), 
             inputs="along-trajectory",
             where=_along,
             needs=SMOOTH,
-            equality=REST,
+            equality=Condition("nothing has moved, or layers have not parted", Q.displacement2 * Q.gap, "=", sp.Integer(0), trivial=True),
             premises=("prop7.gap-rate",),
             tool=Tool.GRONWALL,
             note=_LIPSCHITZ_CLIP,
