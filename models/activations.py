@@ -319,7 +319,8 @@ def evaluation_error(activation: Mapping[str, Any], u: Array) -> Array:
         if _inexact(b):
             error = error + EPS * np.abs(t * phi.slope(t)) + phi.second_order(t)
         error = error + EPS * _inexact(a) * np.abs(phi.value(t))
-        return np.asarray(_SAFETY * abs(a) * error + _FLOOR * (1 + abs(a)) * (1 + abs(b)))
+        bound = _SAFETY * abs(a) * error + _FLOOR * (1 + abs(a)) * (1 + abs(b))
+        return np.where(t == 0, 0.0, bound)  # σ(0) = 0 comes out exactly
 
 
 def derivative_error(activation: Mapping[str, Any], u: Array) -> Array:

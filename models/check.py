@@ -8,7 +8,6 @@ An exception stops only the claims that need what raised it: a missing method is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from depthlimit.models.measure import euler, ladder
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
-from depthlimit.models.trajectory import FINEST, Trajectory, realise
+from depthlimit.models.trajectory import Trajectory, realise
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim, supply_with
@@ -72,23 +71,13 @@ def applicable(spec: Spec, selected: Iterable[Claim] | None = None) -> list[Clai
 def check(
     spec: Spec, implementation: Implementation, arrays: ArrayStore | None = None, selected: Iterable[Claim] | None = None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Records of all claims that apply to the spec, and the curves along t, L and k for plots.
-
-    What is undecided at the spec's rtol is judged again on a run at `FINEST`, and the record says so.
-    """
+    """Records of all claims that apply to the spec, and the curves along t, L and k for plots."""
     fields = Fields(run(spec, implementation, arrays))
-    finer: Fields | None = None
     properties = CATALOGUE[spec.activation.name].properties
     body = spec.to_json()
     records, curves = [], []
     for claim in applicable(spec, selected):
         judged = judge(claim, fields, properties)
-        if judged.verdict == J.UNDECIDED and spec.rtol > FINEST:
-            if finer is None:
-                finer = Fields(run(spec.model_copy(update={"rtol": FINEST}), implementation, arrays))
-            again = judge(claim, finer, properties)
-            if again.verdict in (J.HOLDS, J.VIOLATED):
-                judged = replace(again, reason=f"undecided at rtol {spec.rtol:g}, decided at {FINEST:g}")
         records.append(record(claim, judged, spec.regime.kind, body))
         if judged.verdict in (J.HOLDS, J.VIOLATED) and claim.scale == "linear":
             curves += _curves(claim, fields, spec)

@@ -24,7 +24,7 @@ from depthlimit.models.spec import Spec
 from depthlimit.theory.quantity import Array
 
 BLOCKS = ("A", "V", "W", "B")
-FINEST = 1e-12  # the smallest rtol of which the local tolerance is a tenth: below it steps meet the rounding of the right-hand side
+_FINEST = 1e-12  # the smallest rtol of which the local tolerance is a tenth: below it steps meet the rounding of the right-hand side
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Trajectory:
         """
         b, rtol = self.batch, self.network["rtol"]
         if flow.kinked(b.network):
-            finer = {**b.network, "rtol": max(rtol / 10, FINEST)}
+            finer = {**b.network, "rtol": max(rtol / 10, _FINEST)}
             fine = flow.integrate(finer, b.params, b.x, b.y, self.times)
         else:
             tolerances = max(rtol / 10, 1e-13), max(10 * rtol, 1e-11)

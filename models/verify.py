@@ -240,7 +240,7 @@ def _on_interrupt(handler: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _interrupted_after() -> Iterator[None]:
+def interrupted_after() -> Iterator[None]:
     """Hold an interruption back until the block ends: a process cut off while it starts another leaves that one without its locks."""
     held: list[Any] = []
     with _on_interrupt(lambda *arguments: held.append(arguments)) as before:
@@ -275,7 +275,7 @@ class Pool:
                 _start(*self._setup)
                 self._started = True
             return lambda: function(*arguments)
-        with _interrupted_after():
+        with interrupted_after():
             if self._executor is None:
                 self._executor = ProcessPoolExecutor(self._plan.workers, start_server(), _start, self._setup)
             return self._executor.submit(function, *arguments).result

@@ -134,8 +134,19 @@ def test_a_bound_that_overflows_is_judged_in_logarithms(scale: str) -> None:
     assert _judge(claim, a=number(3.0, 1.0), b=number(1.0)).verdict == J.UNDECIDED
 
 
-def test_an_overflow_in_a_linear_bound_never_violates() -> None:
-    assert _judge(_claim(rhs=sp.exp(B)), a=number(1.0), b=number(1e6)).verdict in (J.HOLDS, J.UNDECIDED)
+def test_a_linear_bound_that_overflows_is_above_everything() -> None:
+    claim = _claim(rhs=(X + B) * sp.exp(B))
+    assert _judge(claim, a=number(1.0), b=number(1e6), x=number(0.1, 0.01)).verdict == J.HOLDS
+    assert evaluate(claim.rhs, {"b": number(1e6), "x": number(0.1)}).lo.flat[0] > 1e308
+
+
+def test_a_tower_in_its_equality_case_is_attained() -> None:
+    case = Condition("b is 0", B, "=", sp.Integer(0), trivial=True)
+    claim = _claim(rhs=X * sp.exp(B), scale="log10log10", equality=case)
+    verdict = _judge(claim, a=number(0.5, 1e-12), b=number(0.0), x=number(0.5))
+    assert verdict.verdict == J.HOLDS and verdict.attained
+    assert _judge(claim, a=number(0.5, 1e-12), b=number(1e-13), x=number(0.5)).verdict == J.UNDECIDED
+    assert _judge(claim, a=number(0.5, 1e-2), b=number(0.0), x=number(0.5)).verdict == J.UNDECIDED  # not resolved
 
 
 # --- enclosures
@@ -188,6 +199,27 @@ def test_logarithms_of_towers_agree_with_mpmath(a: float, b: float) -> None:
 def test_a_tower_of_height_three_keeps_its_ends() -> None:
     lo, hi = log_evaluate(sp.exp(A * sp.exp(sp.exp(B))), {"a": (1.0, 0.0), "b": (40.0, 1e-13)})
     assert lo.is_finite() and hi.is_finite() and not lo > hi
+
+
+def test_a_large_term_does_not_swallow_a_sum() -> None:
+    """ln(e^K b + x) with K = e^180: its precision is 260 bits before the point, and a sum that lost it must not be taken for 0."""
+    lo, hi = log_evaluate(sp.exp(sp.exp(A)) * B + X, {"a": (180.0, 0.0), "b": (2.0, 0.0), "x": (1e-3, 0.0)})
+    with mpmath.workdps(200):
+        exact = mpmath.exp(180) + mpmath.log(2)
+        for end in (lo, hi):
+            assert abs(mpmath.mpf(end.mid().str(150, radius=False)) - exact) <= exact * mpmath.mpf(10) ** -90
+    lo, hi = log_evaluate(sp.exp(sp.exp(sp.exp(A))) + X, {"a": (9.0, 0.0), "x": (0.0, 0.0)})
+    assert lo > 10**3000 and not hi < lo
+    lo, hi = log_evaluate(sp.exp(sp.exp(sp.exp(A))), {"a": (1e4, 0.0)})  # beyond any precision: the widest ends, not 0
+    assert lo < 0 and not lo.is_finite() and hi > 0 and not hi.is_finite()
+
+
+def test_zeros_drop_from_sums_and_win_in_products() -> None:
+    numbers = {"a": (0.0, 0.0), "b": (3.0, 0.0), "x": (2.0, 0.0)}
+    for expression, value in ((A + B, 3), (sp.sqrt(A) + B * X, 6), (sp.exp(A) + B, 4), (sp.Max(A, B) - 0, 3), (A * sp.exp(B) + X, 2)):
+        for end in log_evaluate(expression, numbers):
+            assert float(end.mid()) == pytest.approx(math.log(value), rel=1e-12), expression
+    assert all(end < 0 and not end.is_finite() for end in log_evaluate(A * B, numbers))
 
 
 def test_negative_terms_have_no_logarithm() -> None:

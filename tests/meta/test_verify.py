@@ -16,7 +16,7 @@ import pytest
 import depthlimit
 from depthlimit.cli import main
 from depthlimit.models.spec import BadInput, Spec
-from depthlimit.models.verify import as_registered, make_plan, run, status
+from depthlimit.models.verify import as_registered, interrupted_after, make_plan, run, status
 from depthlimit.theory.record import RECORD_SCHEMA, SUMMARY_SCHEMA
 
 SMALL: dict[str, Any] = {"d": 2, "dout": 1, "q": 3, "m": 3, "L": 3, "n": 2, "T": 0.1}
@@ -114,6 +114,15 @@ def test_an_interrupted_run_ends_with_130_says_how_to_go_on_and_resumes(tmp_path
     assert depthlimit_command(*arguments, "--resume", cwd=tmp_path).returncode == 0
     run(make_plan(specs=_parsed(), implementation="numpy", only=("eq3",)), tmp_path / "whole")
     assert (tmp_path / "out" / "records.jsonl").read_bytes() == (tmp_path / "whole" / "records.jsonl").read_bytes()
+
+
+def test_an_interruption_waits_until_workers_have_started() -> None:
+    """A process cut off while it starts another leaves that one without its locks, and with a traceback on the terminal."""
+    reached = []
+    with pytest.raises(KeyboardInterrupt), interrupted_after():
+        signal.raise_signal(signal.SIGINT)
+        reached.append("the end of the block")
+    assert reached and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_folder_that_does_not_fit_is_refused_and_left_alone(tmp_path: Path) -> None:
