@@ -1,0 +1,72 @@
+"""Planted faults: wrong implementations, wrong claims and a wrong control, each naming claims that must catch it.
+
+A check that no fault can make fail is not trusted. `matrix` runs every fault against the claims and says which caught it; the report
+shows for each claim the faults that it alone catches, and a survivor is a failing test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from depthlimit.conformance.faults import networks, statements
+from depthlimit.conformance.faults.planting import SPECS, Fault
+from depthlimit.models.check import applicable, judge, run
+from depthlimit.models.data import ArrayStore
+from depthlimit.models.measure.registry import Fields
+from depthlimit.models.reference import NumpyImplementation
+from depthlimit.models.verify import single_threaded
+from depthlimit.theory import judgement as J
+from depthlimit.theory.activation import CATALOGUE
+from depthlimit.theory.claim import Claim
+from depthlimit.theory.registry import claims
+
+FAULTS: tuple[Fault, ...] = networks.FAULTS + statements.FAULTS
+_RUNS: dict[str, Fields] = {}
+
+
+def _fields(name: str) -> Fields:
+    """The right implementation's fields at an instance, measured once per process."""
+    return _RUNS.setdefault(name, Fields(run(SPECS[name], NumpyImplementation())))
+
+
+def caught(fault: Fault, selected: Iterable[Claim] | None = None) -> list[str]:
+    """Ids of the claims that notice a fault (violated or errored), in order of registration."""
+    found: dict[str, None] = {}
+    for name in fault.specs:
+        spec = SPECS[name]
+        properties = CATALOGUE[spec.activation.name].properties
+        known = applicable(spec, selected)
+        if fault.claim is not None:
+            known = [fault.claim(c) for c in known if c.id in fault.caught_by]
+            fields = _fields(name)
+        elif fault.runs is not None:
+            fields = Fields(fault.runs(spec, ArrayStore()))
+        else:
+            assert fault.implementation is not None
+            fields = Fields(run(spec, fault.implementation()))
+        for c in known:
+            if c.expect is None and judge(c, fields, properties).verdict in (J.VIOLATED, J.ERRORED):
+                found[c.id] = None
+    return list(found)
+
+
+def caught_by_name(name: str, ids: Sequence[str]) -> list[str]:
+    """`caught` for another process: the fault's name and the ids of the selected claims."""
+    wanted = set(ids)
+    with single_threaded():
+        return caught(next(f for f in FAULTS if f.name == name), [c for c in claims() if c.id in wanted])
+
+
+def matrix(selected: Iterable[Claim], submit: Callable[..., Callable[[], list[str]]]) -> Callable[[], dict[str, Any]]:
+    """Submit every fault that concerns the selected claims; what is returned collects {"faults": {name: {"meaning", "expected",
+    "caught_by"}}}, as run.json holds it."""
+    ids = [c.id for c in selected]
+    relevant = [f for f in FAULTS if set(ids) & set(f.caught_by)]
+    results = {f.name: submit(caught_by_name, f.name, ids) for f in relevant}
+    return lambda: {
+        "faults": {
+            f.name: {"meaning": f.meaning, "expected": [c for c in f.caught_by if c in ids], "caught_by": results[f.name]()}
+            for f in relevant
+        }
+    }
