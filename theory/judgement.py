@@ -1,11 +1,10 @@
 """Judgement: the verdict on one claim at one instance, its tightness, and where the worst point lies.
 
 For a <= b with radii e_a, e_b: holds iff a + e_a <= b - e_b; violated iff a - e_a > b + e_b; otherwise holds with the flag `attained`
-in the claim's declared equality case if e_a + e_b is below s/1000 (s as below), else undecided. For a = b (numbers, or vectors in
-the Euclidean norm): violated iff
-|a - b| > e_a + e_b; else undecided iff e_a + e_b > s/1000, s the size of the terms that the sides are sums of (max(|a|, |b|) unless they
-cancel), and s is not 0; else holds. A verdict over a grid is that
-of its worst point, so "holds" means: holds on this grid.
+if e_a + e_b is below s/1000 (s as below) and the claim's declared equality case applies or both sides have cancelled to less than ten
+radii; else undecided. For a = b (numbers, or vectors in the Euclidean norm): violated iff |a - b| > e_a + e_b; else undecided iff
+e_a + e_b > s/1000, s the size of the terms that the sides are sums of (max(|a|, |b|) unless they cancel), and s is not 0; else holds.
+A verdict over a grid is that of its worst point, so "holds" means: holds on this grid.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ OUT_OF_HYPOTHESIS, UNSUPPORTED, ERRORED, BLOCKED = "out-of-hypothesis", "unsuppo
 VERDICTS = (HOLDS, VIOLATED, UNDECIDED, OUT_OF_HYPOTHESIS, UNSUPPORTED, ERRORED, BLOCKED)
 EMPTY = "the instance has no point at which to check"
 RESOLUTION = 1000.0  # an equality whose radius exceeds 1/1000 of its sides was not measured
+ROUNDING = 10.0  # sides below so many radii are what is left of larger terms: late in training, where layers do not differ
 
 
 @dataclass(frozen=True)
@@ -154,13 +154,14 @@ def _points(claim: Claim, fields: Mapping[str, Field]) -> tuple[Array, ...]:
             tightness = np.where((low.mid == 0) & (high.mid == 0), np.nan, low.mid / high.mid)
             violated, undecided, tightness = np.broadcast_arrays(violated, undecided, tightness)
     code = np.where(violated, 3, np.where(undecided, 2, 0))
-    if claim.equality is not None and claim.relation != "=":
+    if claim.relation != "=":
+        radius, scale = e_a + e_b, np.maximum(left.scale, right.scale)
+        resolved, zeros = radius <= scale / RESOLUTION, (a == 0) & (b == 0)
         case = np.broadcast_to(_in_equality_case(claim, fields), code.shape)
-        resolved = e_a + e_b <= np.maximum(left.scale, right.scale) / RESOLUTION
-        resolved = resolved | ((a == 0) & (b == 0))
-        code = np.where((code == 2) & case & resolved, 1, code)
-        if claim.equality.trivial:
-            tightness = np.where(case, np.nan, tightness)
+        rounding = np.maximum(a, b) / ROUNDING <= radius
+        code = np.where((code == 2) & ((resolved & rounding) | ((resolved | zeros) & case)), 1, code)
+        trivial = case if claim.equality is not None and claim.equality.trivial else False
+        tightness = np.where(((code == 1) & rounding) | trivial, np.nan, tightness)
     return tuple(np.broadcast_arrays(code, tightness, a, e_a, b, e_b))
 
 

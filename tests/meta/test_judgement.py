@@ -140,6 +140,17 @@ def test_a_linear_bound_that_overflows_is_above_everything() -> None:
     assert evaluate(claim.rhs, {"b": number(1e6), "x": number(0.1)}).lo.flat[0] > 1e308
 
 
+def test_sides_that_cancel_to_rounding_are_attained_without_evidence() -> None:
+    """A difference of layers of size 1, known to 1e-15: against a bound of 2e-15 it neither holds nor fails, and says nothing."""
+    gap = Field(np.array([1.2e-15]), np.array([1e-15]), ("layer",), scale=np.array([1.0]))
+    verdict = _judge(_claim(), a=gap, b=number(2e-15))
+    assert verdict.verdict == J.HOLDS and verdict.attained and verdict.log10_tightness is None
+    assert _judge(_claim(), a=_line([1.2e-15], 1e-15), b=number(2e-15)).verdict == J.UNDECIDED  # nothing larger has cancelled
+    near = Field(np.array([2e-14]), np.array([1e-15]), ("layer",), scale=np.array([1.0]))
+    assert _judge(_claim(), a=near, b=number(2e-14)).verdict == J.UNDECIDED  # twenty radii: near equality, not rounding
+    assert _judge(_claim(), a=near, b=number(1e-15)).verdict == J.VIOLATED
+
+
 def test_a_tower_in_its_equality_case_is_attained() -> None:
     case = Condition("b is 0", B, "=", sp.Integer(0), trivial=True)
     claim = _claim(rhs=X * sp.exp(B), scale="log10log10", equality=case)
