@@ -72,7 +72,7 @@ TERMS: tuple[tuple[str, str], ...] = (
     ),
     (
         "attained",
-        "The two sides agree within their radii in the case that the claim declares as its equality case.",
+        "The two sides agree within their radii in the claim's declared equality case, or both have cancelled to rounding.",
     ),
     (
         "out-of-hypothesis",
