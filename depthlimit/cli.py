@@ -1,4 +1,4 @@
-"""The command line: verify, list, explain, replay, report.
+"""The command line: verify, list, explain, constants, differences, replay, report.
 
 stdout is the result, stderr the progress. Status: 0 as expected, 1 a violation or an errored case, 2 bad input (nothing is written), 3
 undecided only, 130 interrupted.
@@ -19,7 +19,6 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from depthlimit.models.spec import Spec
     from depthlimit.models.verify import Plan
     from depthlimit.theory.claim import Claim
 
@@ -224,43 +223,62 @@ def explain(selector: Annotated[str, typer.Argument(metavar="ID|PREFIX")]) -> No
         print()
 
 
-def _replayed(file: str) -> tuple[list[Spec], list[str], Path]:
-    """Specs, the claim ids to check (all if empty) and the folder of arrays, from FILE or records.jsonl:LINE."""
-    from depthlimit.models.spec import BadInput, read_spec, read_specs
-    from depthlimit.theory.record import claim_id
+@app.command()
+def constants(
+    activation: Annotated[str | None, typer.Option(help="σ(u) = a φ(b u): the name of φ [default: tanh]")] = None,
+    a: Annotated[float | None, typer.Option("--a", help="scale of σ [default: 1]")] = None,
+    b: Annotated[float | None, typer.Option("--b", help="scale of the argument of σ [default: 1]")] = None,
+    d: Annotated[int | None, typer.Option("--d", help="inputs [default: 2]")] = None,
+    dout: Annotated[int | None, typer.Option("--dout", help="outputs [default: 2]")] = None,
+    q: Annotated[int | None, typer.Option("--q", help="size of the hidden states [default: 4]")] = None,
+    m: Annotated[int | None, typer.Option("--m", help="width of the branch [default: 4]")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="samples [default: 3]")] = None,
+    depth: Annotated[int | None, typer.Option("--L", help="depth [default: 8]")] = None,
+    horizon: Annotated[float | None, typer.Option("--T", help="training time [default: 1]")] = None,
+    clip: Annotated[str | None, typer.Option(help="coordinate, radial or smooth [default: coordinate]")] = None,
+    radius: Annotated[float | None, typer.Option(help="radius of the clip [default: 0.25]")] = None,
+    init: Annotated[str | None, typer.Option(help="paper, gp or fourier [default: paper; gp for the neural ODE]")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of initialisation and data [default: 0]")] = None,
+    label_scale: Annotated[float | None, typer.Option(help="factor of the labels [default: 1]")] = None,
+    spec: Annotated[Path | None, typer.Option(help="JSON file with one Spec or a list, instead of the options above")] = None,
+    inputs: Annotated[list[str] | None, typer.Option(help="a-priori or along-trajectory; may be repeated [default: both]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="a JSON list instead of lines")] = False,
+) -> None:
+    """Every constant of the claims at an instance: its definition, and its value enclosed, in logarithms where it overflows."""
+    from depthlimit import listings
+    from depthlimit.models import spec as specs
+    from depthlimit.models import verify as runs
+    from depthlimit.models.constants import table as table_of
+    from depthlimit.theory.constants import INPUTS
 
-    name, _, number = file.rpartition(":")
-    path = Path(name) if name and number.isdigit() else Path(file)
-    if path.suffix == ".jsonl":
-        try:
-            lines = path.read_text().splitlines()
-        except OSError as error:
-            raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
-        if not number.isdigit() or not 1 <= int(number) <= len(lines):
-            raise BadInput(f"{file}: name a line from 1 to {len(lines)}, as in {path}:1")
-        text = lines[int(number) - 1]
-    else:
-        try:
-            text = path.read_text()
-        except OSError as error:
-            raise BadInput(f"{path}: cannot be read ({error.strerror}); expected a Spec, a record, or records.jsonl:LINE") from None
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise BadInput(f"{file}: not JSON ({error})") from None
-    if isinstance(value, dict) and "claim" in value and "spec" in value:
-        try:
-            return [read_spec(value["spec"], file)], [claim_id(value)], path.parent / "arrays"
-        except KeyError as error:
-            raise BadInput(f"{file}: a record without {error}") from None
-    if isinstance(value, dict) and "origin" in value and "spec" in value:
-        return [read_spec(value["spec"], file)], [], path.parent / "arrays"
-    return (read_specs(path) if path.suffix != ".jsonl" else [read_spec(value, file)]), [], path.parent / "arrays"
+    sizes = {"d": d, "dout": dout, "q": q, "m": m, "n": n, "L": depth, "T": horizon, "seed": seed, "label_scale": label_scale}
+    options = {"activation": activation, "a": a, "b": b, **sizes, "clip": clip, "radius": radius, "init": init}
+    given = [key for key, value in options.items() if value is not None]
+    if spec is not None and given:
+        raise specs.BadInput(f"--spec {spec}: stands for the whole instance; leave out --{given[0].replace('_', '-')}")
+    unknown = [name for name in inputs or () if name not in INPUTS]
+    if unknown:
+        raise specs.BadInput(f"--inputs {unknown[0]}: accepted are {', '.join(INPUTS)}")
+    chosen = specs.read_specs(spec) if spec else listings.specs_of(options)
+    arrays = runs.stored(spec.parent / "arrays") if spec else None
+    with runs.single_threaded():
+        found = [table_of(one, arrays=arrays, inputs=inputs or INPUTS) for one in chosen]
+    print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else listings.constants_text(found))
+
+
+@app.command()
+def differences(as_json: Annotated[bool, typer.Option("--json", help="a JSON list instead of blocks")] = False) -> None:
+    """List what the paper prints otherwise than it must read: both forms, what follows, the evidence and a command that shows it."""
+    from depthlimit.listings import differences_text
+    from depthlimit.theory.difference import differences as registered
+
+    found = registered()
+    print(json.dumps([one.to_json() for one in found], indent=1, ensure_ascii=False) if as_json else differences_text(found))
 
 
 @app.command()
 def replay(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="a Spec, a record, or records.jsonl:LINE")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a Spec, a record, records.jsonl:LINE, or the name of a witness")],
     implementation: Annotated[str, typer.Option(help="torch, numpy or package.module:factory")] = "torch",
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
@@ -269,9 +287,10 @@ def replay(
     from depthlimit.models.check import check
     from depthlimit.models.implementation import load
     from depthlimit.models.spec import BadInput
+    from depthlimit.replays import replayed
     from depthlimit.theory.record import claim_id
 
-    specs, ids, arrays = _replayed(file)
+    specs, ids, arrays = replayed(file)
     selected = runs.select(ids)
     try:
         loaded = load(implementation, device)

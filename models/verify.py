@@ -5,6 +5,7 @@
     records.jsonl   written unit by unit (one Spec = one unit) in the order of the plan, whatever finished first
     curves.jsonl    lines for plots
     run.json        identity and times;  summary.json   counts and, per claim, verdict and worst tightness
+    constants.json  the constants of the claims on the first Spec of each regime
 
 A unit has a known number of records, so a folder tells by itself how far it got: on resume a cut line and an incomplete unit are dropped.
 """
@@ -33,6 +34,7 @@ from threadpoolctl import threadpool_limits
 
 from depthlimit import __version__
 from depthlimit.models.check import THREADS, applicable, check
+from depthlimit.models.constants import tables
 from depthlimit.models.corpus import WITNESSES, corpus
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import load
@@ -426,11 +428,14 @@ def run(
 
 
 def finish(out: Path, **more: Any) -> dict[str, Any]:
-    """Write summary.json from the records and close run.json."""
+    """Write summary.json from the records and constants.json from the plan, and close run.json."""
     registry = {c.id: c for c in claims()}
     summary = summarise((json.loads(text) for text in read_lines(out / "records.jsonl")), registry)
     write_json(out / "summary.json", summary)
     identity_now = json.loads((out / "run.json").read_text())
+    specs = (Spec.model_validate(json.loads(text)["spec"]) for text in read_lines(out / "plan.jsonl"))
+    with single_threaded():
+        write_json(out / "constants.json", tables(specs, claims(*identity_now["only"]), stored(out / "arrays")))
     write_json(out / "run.json", {**identity_now, **more, "finished": _now()})
     return summary
 

@@ -20,6 +20,7 @@ from depthlimit.reports.records import (
     Item,
     canonical,
     decode,
+    read_constants,
     read_curves,
     read_object,
     read_plan,
@@ -35,13 +36,21 @@ KEPT = 12  # lines listed per claim and verdict; the counts are complete
 
 
 class Point(NamedTuple):
-    """One evaluated record as the figures see it: log10 tightness (its scale is the claim's) and sizes."""
+    """One evaluated record as the figures see it: log10 tightness (its scale is the claim's), sizes and the instance's number."""
 
     value: float
     L: float
     m: float
     n: float
     t: float | None
+    unit: int
+
+
+class Unit(NamedTuple):
+    """An instance, and the line of its first record."""
+
+    line: int
+    spec: Item
 
 
 @dataclass
@@ -72,6 +81,8 @@ class Run:
     counts: Mapping[str, int]
     data: Mapping[str, Item]
     curves: tuple[Curve, ...]
+    units: tuple[Unit, ...]
+    constants: tuple[Item, ...]
     planned: Mapping[str, int]
     notes: tuple[str, ...]
     files: tuple[str, ...]
@@ -89,7 +100,7 @@ def time_of(item: Item) -> float | None:
     return float(times[index]) if index is not None and index < len(times) else None
 
 
-def _point(item: Item, tower: bool) -> Point | None:
+def _point(item: Item, tower: bool, unit: int) -> Point | None:
     """None without a tightness. A tower's bound that is an ordinary number there stands on the tower's scale all the same."""
     value = item["log10_tightness"]
     if value is not None and tower and item["scale"] != "log10log10":
@@ -98,10 +109,10 @@ def _point(item: Item, tower: bool) -> Point | None:
     if value is None or not all(isinstance(size, int) and size > 0 for size in sizes):
         return None
     L, m, n = sizes
-    return Point(value, L, m, n, time_of(item))
+    return Point(value, L, m, n, time_of(item), unit)
 
 
-def _observe(result: Result, number: int, item: Item) -> None:
+def _observe(result: Result, number: int, item: Item, unit: int) -> None:
     verdict = item["verdict"]
     result.attained += bool(item["attained"])
     if item["reason"]:
@@ -110,7 +121,7 @@ def _observe(result: Result, number: int, item: Item) -> None:
     if len(lines) < KEPT:
         lines.append(number)
     if verdict in (HOLDS, VIOLATED, UNDECIDED):
-        point = _point(item, result.claim.scale == "log10log10")
+        point = _point(item, result.claim.scale == "log10log10", unit)
         if point is not None:
             result.points.append(point)
         if is_rate(result.claim):
@@ -149,9 +160,13 @@ def load(folder: Path, registry: Mapping[str, Claim]) -> Run:
     results = {key: Result(claim, _empty(claim)) for key, claim in registry.items()}
     data: list[tuple[int, Item]] = []
 
+    units: list[Unit] = []
+
     def records() -> Iterator[Item]:
         for number, item in read_records(folder, registry, notes):
-            _observe(results[claim_id(item)], number, item)
+            if not units or units[-1].spec != item["spec"]:  # records of one instance stand together
+                units.append(Unit(number, item["spec"]))
+            _observe(results[claim_id(item)], number, item, len(units) - 1)
             if real and canonical(item["spec"]) in real:
                 data.append((number, item))
             yield item
@@ -171,4 +186,5 @@ def load(folder: Path, registry: Mapping[str, Claim]) -> Run:
     origins = [origin for _, origin in plan]
     curves = tuple(read_curves(folder, registry, origins, notes))
     files = tuple(file for file in FILES if (folder / file).exists())
-    return Run(identity, results, summary["counts"], of_data, curves, Counter(origins), tuple(notes), files)
+    constants = tuple(read_constants(folder))
+    return Run(identity, results, summary["counts"], of_data, curves, tuple(units), constants, Counter(origins), tuple(notes), files)

@@ -17,10 +17,10 @@ from xml.etree import ElementTree
 import sympy as sp
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
-from sympy.printing.latex import latex
 
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.quantity import Quantity
+from depthlimit.theory.typeset import tex_of
 
 RELATIONS = {"<=": r"\leq", ">=": r"\geq", "=": "="}
 _LIMITS = ("sup", "inf", "max", "min", "lim")
@@ -74,24 +74,6 @@ def from_tex(tex: str, display: bool = True) -> Markup:
             return fallback
         _mend(element, display)
     return Markup(ElementTree.tostring(tree, encoding="unicode"))
-
-
-def tex_of(expression: sp.Expr, vocabulary: Mapping[str, Quantity]) -> str:
-    """TeX of a SymPy expression, its symbols typeset as their quantities are."""
-    expression = sp.sympify(expression)
-    names = {s: _letters(s.name, vocabulary) for s in expression.free_symbols}
-    return str(latex(expression, symbol_names={s: name for s, name in names.items() if name}))
-
-
-def _letters(name: str, vocabulary: Mapping[str, Quantity]) -> str:
-    """TeX of a symbol: its quantity's, or with the accent that its name spells; empty: SymPy is to choose."""
-    if name in vocabulary:
-        return vocabulary[name].latex
-    accented = re.fullmatch(r"([A-Za-z]+)_(hat|tilde|bar)", name)
-    if accented is None:
-        return ""
-    letter = latex(sp.Symbol(accented[1]))
-    return rf"\{accented[2]}{{{letter}}}"
 
 
 def computed(claim: Claim, vocabulary: Mapping[str, Quantity]) -> Markup:

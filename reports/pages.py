@@ -1,22 +1,23 @@
 """The report: a folder of static pages made from a run's files.
 
-`write(folder)` makes `report/index.html`, a page per statement, `constants.html`, `glossary.html` and
-`style.css`. The pages need no network, no script and no inline style, and the same results give the same
-bytes.
+`write(folder)` makes `report/index.html`, a page per statement and one of its proof, `proofs.html`, `constants.html`,
+`differences.html`, `glossary.html` and `style.css`. The pages need no network, no script and no inline style, and
+the same results give the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from depthlimit.reports import formulas, svg, tables, views, words
+from depthlimit.reports import formulas, proofs, svg, tables, views, words
 from depthlimit.reports.aggregate import NOT_RUN, Result, Run, load
 from depthlimit.reports.glossary import TERMS
 from depthlimit.theory.claim import Claim
+from depthlimit.theory.difference import Difference, differences
 from depthlimit.theory.judgement import HOLDS, OUT_OF_HYPOTHESIS, UNDECIDED, UNSUPPORTED
 from depthlimit.theory.quantity import Quantity
 from depthlimit.theory.registry import claims, quantities
@@ -36,7 +37,7 @@ _PILES = {
 def _environment() -> Environment:
     loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters.update(prose=formulas.prose, tex=formulas.inline, count=words.count)
+    environment.filters.update(prose=formulas.prose, tex=formulas.inline, display=formulas.from_tex, count=words.count)
     return environment
 
 
@@ -61,10 +62,13 @@ def _front(run: Run, pages: list[views.Statement]) -> dict[str, Any]:
     }
 
 
-def render(run: Run, registry: Mapping[str, Claim], vocabulary: Mapping[str, Quantity]) -> Iterator[tuple[str, str]]:
+def render(
+    run: Run, registry: Mapping[str, Claim], vocabulary: Mapping[str, Quantity], wrong: Sequence[Difference] = ()
+) -> Iterator[tuple[str, str]]:
     """The pages of a run: names and texts."""
     pages, environment = views.statements(run), _environment()
     files = {page.prefix: page.file for page in pages}
+    proved = [proofs.Proof.of(run, page) for page in pages if proofs.has_proof(page.results)]
 
     def link(label: str) -> str:
         return f"{files.get(label.partition('.')[0], 'index.html')}#{label}"
@@ -82,10 +86,16 @@ def render(run: Run, registry: Mapping[str, Claim], vocabulary: Mapping[str, Qua
             page=statement,
             overview=views.overview(statement),
             sections=views.sections(run, statement, vocabulary),
+            proof=next((p.file for p in proved if p.page is statement), None),
         )
+    for proof in proved:
+        yield page("proof.html", proof.file, page=proof.page, graph=proof.graph(link), drawings=proof.drawings(run), steps=proof.steps(run))
+    yield page("proofs.html", "proofs.html", proofs=[proof.row() for proof in proved])
+    yield page("differences.html", "differences.html", differences=wrong)
     yield page(
         "constants.html",
         "constants.html",
+        tables=tables.constants(run),
         definitions=tables.definitions(run, vocabulary),
         bounds=tables.bounds(run),
         constants=[q for q in vocabulary.values() if not q.axes],
@@ -97,16 +107,18 @@ def write(
     folder: Path,
     registry: Mapping[str, Claim] | None = None,
     vocabulary: Mapping[str, Quantity] | None = None,
+    wrong: Sequence[Difference] | None = None,
 ) -> Path:
     """Write the report of a run folder and return the path of its front page.
 
-    `registry` (claims by id) and `vocabulary` (quantities by name) default to those registered. Raises
+    `registry` (claims by id), `vocabulary` (quantities by name) and `wrong` default to those registered. Raises
     `records.RunError` if the folder cannot be read; then nothing is written.
     """
     registry = {c.id: c for c in claims()} if registry is None else registry
     vocabulary = quantities() if vocabulary is None else vocabulary
+    wrong = differences() if wrong is None else wrong
     with svg.defaults():
-        rendered = dict(render(load(folder, registry), registry, vocabulary))
+        rendered = dict(render(load(folder, registry), registry, vocabulary, wrong))
     out = folder / "report"
     out.mkdir(exist_ok=True)
     for old in out.glob("*.html"):

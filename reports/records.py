@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from depthlimit.theory.claim import Claim
+from depthlimit.theory.constants import CONSTANTS_SCHEMA
 from depthlimit.theory.judgement import VERDICTS
 from depthlimit.theory.record import RECORD_SCHEMA, claim_id
 
-FILES = ("records.jsonl", "summary.json", "run.json", "plan.jsonl", "curves.jsonl")
+FILES = ("records.jsonl", "summary.json", "constants.json", "run.json", "plan.jsonl", "curves.jsonl")
+
+CONSTANT_KEYS = CONSTANTS_SCHEMA["items"]["properties"]["constants"]["items"]["required"]
 
 Item = dict[str, Any]
 
@@ -117,9 +120,34 @@ def read_curves(folder: Path, registry: Mapping[str, Claim], plan: Sequence[str]
             yield curve
 
 
+def read_constants(folder: Path) -> list[Item]:
+    """The tables of constants.json; none if a run that did not finish has not written it."""
+    path = folder / "constants.json"
+    if not path.exists():
+        return []
+    try:
+        tables = json.loads(path.read_text(encoding="utf-8"))
+        for table in tables:
+            lacking = {"regime", "spec", "constants"} - table.keys()
+            lacking |= {key for row in table["constants"] for key in CONSTANT_KEYS if key not in row}
+            if lacking:
+                raise ValueError(f"a table without {', '.join(sorted(lacking))}")
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise RunError(f"{path.name}: not the constants of a run ({error}); finish the run again with --resume") from None
+    return list(tables)
+
+
 def canonical(spec: Mapping[str, Any]) -> str:
     """A text that is the same for equal specs."""
     return json.dumps(spec, sort_keys=True, separators=(",", ":"))
+
+
+def describe(spec: Item) -> str:
+    """An instance in a few letters."""
+    sizes = ", ".join(f"{key} = {spec[key]}" for key in ("L", "q", "m", "n", "T") if key in spec)
+    sigma, clip = spec.get("activation"), spec.get("clip")
+    parts = [sizes, str(sigma["name"]) if isinstance(sigma, dict) else "", f"{clip['kind']} clip" if isinstance(clip, dict) else ""]
+    return ", ".join(part for part in parts if part)
 
 
 def read_plan(folder: Path, notes: list[str]) -> list[tuple[str, str]]:

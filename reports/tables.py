@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 import sympy as sp
@@ -10,13 +11,14 @@ from markupsafe import Markup
 
 from depthlimit.reports import formulas, words
 from depthlimit.reports.aggregate import Result, Run
-from depthlimit.reports.records import Item
+from depthlimit.reports.records import Item, describe
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.judgement import HOLDS
 from depthlimit.theory.quantity import Quantity
 
 Row = dict[str, Any]
 REASONS = 5  # of each verdict, the most frequent first
+NARROW = 1e-5  # relative width up to which an enclosure is shown as one number
 
 
 def cells(claim: Claim, entry: Item) -> Row:
@@ -101,6 +103,38 @@ def definitions(run: Run, vocabulary: Mapping[str, Quantity]) -> list[Row]:
         }
         for (symbol, expression), labels in groups.items()
     ]
+
+
+def constants(run: Run) -> list[Row]:
+    """The constants on the instances of constants.json, by regime and rung, definitions and values ready to be shown."""
+    out = []
+    for table in run.constants:
+        groups = groupby(table["constants"], key=lambda r: (r["item"], r["edition"], r["inputs"]))
+        shown = [(", ".join(part for part in key if part), [_constant(r) for r in rows]) for key, rows in groups]
+        out.append({"regime": table["regime"], "spec": describe(table["spec"]), "groups": shown})
+    return out
+
+
+def _constant(item: Item) -> Row:
+    """A row of constants.json; an enclosure whose ends agree in the digits shown is one number."""
+    low, high, scale = item["lower"], item["upper"], item["scale"]
+    show = {"linear": lambda v: words.number(v, 6), "log10": words.power, "log10log10": words.tower}[scale]
+    value = Markup("∞") if low is None and high is None and not item["reason"] else words.DASH
+    if high is not None and low is not None:
+        ends = list(dict.fromkeys((show(low), show(high))))
+        value = show(low / 2 + high / 2) if len(ends) > 1 and abs(high - low) < NARROW * abs(high) else Markup(" … ").join(ends)
+    bound = item["kind"] == "bound"
+    right = f"= {item['definition_tex']}" if item["definition_tex"] else ""
+    return {
+        "symbol": formulas.inline(item["tex"]),
+        "label": item["name"] if bound else "",
+        "definition": formulas.inline(right) if right else "",
+        "meaning": "" if right else item["meaning"],
+        "value": item["reason"] or value,
+        "lower": "∞" if low is None and value == "∞" else words.full(low),
+        "upper": "∞" if high is None and not item["reason"] else words.full(high),
+        "scale": Markup({"linear": "", "log10": "log<sub>10</sub><br>", "log10log10": "log<sub>10</sub>log<sub>10</sub><br>"}[scale]),
+    }
 
 
 def bounds(run: Run) -> list[Row]:

@@ -20,10 +20,11 @@ from depthlimit.reports.panels import Drawing
 from depthlimit.reports.records import Curve
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.quantity import Quantity
+from depthlimit.theory.typeset import tex_of
 
 View = dict[str, Any]
 
-RESERVED = ("index", "constants", "glossary")  # pages of the report itself
+RESERVED = ("index", "constants", "differences", "glossary", "proofs")  # pages of the report itself
 SHOWN_SPEC = 4000  # characters; a longer spec holds inline arrays and stands in records.jsonl
 
 
@@ -112,7 +113,7 @@ def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -
     conditions = {c.text: c for r in results for c in r.claim.hypotheses}
     out = []
     for text, c in conditions.items():
-        left, right = (formulas.tex_of(side, vocabulary) for side in (c.lhs, c.rhs))
+        left, right = (tex_of(side, vocabulary) for side in (c.lhs, c.rhs))
         formula = formulas.inline(f"{left} {formulas.RELATIONS[c.relation]} {right}")
         how = "evaluated on each instance before the claim"
         out.append({"text": formulas.prose(text), "formula": formula, "how": how})

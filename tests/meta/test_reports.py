@@ -24,9 +24,11 @@ from depthlimit.reports.aggregate import load
 from depthlimit.reports.pages import render, write
 from depthlimit.reports.records import RunError
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
+from depthlimit.theory.difference import Difference
 from depthlimit.theory.judgement import Bound, Judgement
 from depthlimit.theory.quantity import Quantity
 from depthlimit.theory.record import line, record, summarise
+from depthlimit.theory.typeset import tex_of
 
 VOCABULARY = {
     q.name: q
@@ -115,6 +117,18 @@ CLAIMS = (
     Claim("prop9.later", GAP, "<=", K, Source("Proposition 9"), ("local-pl",), "not run here", "x < 1"),
 )
 REGISTRY = {c.id: c for c in CLAIMS}
+WRONG = (
+    Difference(
+        "d-prop3-gap-factor",
+        Source("Proposition 3", "proof", "(8)", 5),
+        r"\frac{C}{L}",
+        r"\frac{2C}{L}",
+        "holds with another constant",
+        "None for the rate $1/L$.",
+        ("Numerical: a <b> & c.", "Derivation: by hand."),
+        "depthlimit explain prop3.gap",
+    ),
+)
 ENERGY, TOWER, LOGS, INSTANT, RATES, RELU, LATER = CLAIMS
 
 
@@ -251,7 +265,7 @@ def make(folder: Path, extra: tuple[tuple[Claim, Judgement], ...] = (), **identi
 
 def report(folder: Path) -> dict[str, str]:
     """The pages of the folder's report by name."""
-    front = write(folder, REGISTRY, VOCABULARY)
+    front = write(folder, REGISTRY, VOCABULARY, WRONG)
     assert front == folder / "report" / "index.html"
     return {p.name: p.read_text(encoding="utf-8") for p in sorted(front.parent.iterdir())}
 
@@ -323,7 +337,8 @@ def pages(run: Path) -> dict[str, str]:
 
 def test_there_is_a_front_page_a_page_per_statement_constants_and_a_glossary(pages: dict[str, str]) -> None:
     statements = {"setting.html", "prop3.html", "appD.html", "prop9.html"}
-    assert pages.keys() == {"index.html", "constants.html", "glossary.html", "style.css"} | statements
+    own = {"index.html", "proofs.html", "constants.html", "differences.html", "glossary.html", "style.css"}
+    assert pages.keys() == own | statements | {"prop3-proof.html"}
 
 
 def test_pages_are_well_formed_and_their_links_lead_somewhere(run: Path, pages: dict[str, str]) -> None:
@@ -338,7 +353,8 @@ def test_pages_are_well_formed_and_their_links_lead_somewhere(run: Path, pages: 
 
 
 def test_every_page_leads_to_every_other_and_to_the_data(pages: dict[str, str]) -> None:
-    names = [name for name in pages if name.endswith(".html")]
+    names = [name for name in pages if name.endswith(".html") and "-proof" not in name]
+    assert {"prop3-proof.html"} <= {link for name in ("proofs.html", "prop3.html") for link in Outline(pages[name]).links}
     for name in names:
         files = {link.partition("#")[0] for link in Outline(pages[name]).links}
         assert files >= {
@@ -524,8 +540,8 @@ def test_unknown_tex_is_shown_as_tex_and_not_wrongly(pages: dict[str, str]) -> N
 
 
 def test_quantities_are_typeset_by_their_own_letters() -> None:
-    assert formulas.tex_of(K * sp.exp(T), VOCABULARY) == r"K_\sigma e^{T}"
-    assert formulas.tex_of(sp.Symbol("D_hat") + sp.Symbol("beta_tilde"), {}) == r"\hat{D} + \tilde{\beta}"
+    assert tex_of(K * sp.exp(T), VOCABULARY) == r"K_\sigma e^{T}"
+    assert tex_of(sp.Symbol("D_hat") + sp.Symbol("beta_tilde"), {}) == r"\hat{D} + \tilde{\beta}"
 
 
 def test_text_of_a_user_is_escaped(tmp_path: Path) -> None:

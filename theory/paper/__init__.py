@@ -9,7 +9,8 @@ from depthlimit.theory.paper import prop3
 from depthlimit.theory.paper import prop2
 from depthlimit.theory.paper import certificate
 from depthlimit.theory.paper import controls
+from depthlimit.theory.paper import known_differences
 
 # isort: on
 
-__all__ = ["certificate", "controls", "identities", "prop2", "prop3", "prop7", "quantities", "setting"]
+__all__ = ["certificate", "controls", "identities", "known_differences", "prop2", "prop3", "prop7", "quantities", "setting"]
