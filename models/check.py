@@ -14,6 +14,7 @@ import numpy as np
 
 from depthlimit.models.calls import MethodUnsupported
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.measure import euler, ladder
 from depthlimit.models.measure.certificate import CertificateRun
@@ -36,6 +37,7 @@ RUNS: dict[str, type] = {
     "iid-ladder": ladder.IidRun,
     "euler-scheme": euler.EulerRun,
     "euler-ladder": euler.EulerRun,
+    "general-flow": GeneralRun,
 }
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers
 

@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +30,14 @@ def clip(spec: Network, block: str, *arrays: Array) -> tuple[Array, ...]:
     expected = len(_sizes(spec, block))
     if len(arrays) != expected:
         raise ValueError(f"block {block} consists of {expected} array(s), got {len(arrays)}")
-    if spec["clip"] is None:
+    return project(spec["clip"], *arrays)
+
+
+def project(clip: Mapping[str, Any] | None, *arrays: Array) -> tuple[Array, ...]:
+    """π on arrays [... rows columns] that are one vector together; the arrays themselves if `clip` is None."""
+    if clip is None:
         return arrays
-    kind, r = spec["clip"]["kind"], spec["clip"]["radius"]
+    kind, r = clip["kind"], clip["radius"]
     if kind == "coordinate":
         return tuple(np.minimum(np.maximum(g, -r), r) for g in arrays)
     if kind == "radial":
@@ -44,10 +51,15 @@ def clip(spec: Network, block: str, *arrays: Array) -> tuple[Array, ...]:
 
 def euclidean_supremum(spec: Network, block: str) -> float:
     """sup |π| over the block in the Euclidean norm, |Z|² = |V|_F² + |W|_F²; infinite without a clip."""
-    if spec["clip"] is None:
+    return supremum(spec["clip"], sum(_sizes(spec, block)))
+
+
+def supremum(clip: Mapping[str, Any] | None, size: int) -> float:
+    """sup |π| over vectors of that size, Euclidean; infinite if `clip` is None."""
+    if clip is None:
         return math.inf
-    r = float(spec["clip"]["radius"])
-    return r if spec["clip"]["kind"] == "radial" else r * math.sqrt(sum(_sizes(spec, block)))
+    r = float(clip["radius"])
+    return r if clip["kind"] == "radial" else r * math.sqrt(size)
 
 
 def sum_norm_supremum(spec: Network, block: str) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from depthlimit.models import corpus_general
 from depthlimit.models.spec import Spec
 
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -134,8 +135,8 @@ LOCAL_PL = (
     _certificate(16, 6, 7, 512, {"name": "sin", "a": 3.0, "b": 2.0}, 0.25),
 )
 
-_ALL = PLAIN + CLIPPED + LADDERS + IID + EULER + LOCAL_PL
-WITNESSES = {"eq13-witness": PLAIN[3]}
+_ALL = PLAIN + CLIPPED + LADDERS + IID + EULER + LOCAL_PL + corpus_general.GENERAL
+WITNESSES = {"eq13-witness": PLAIN[3], **corpus_general.WITNESSES}
 
 
 def corpus() -> tuple[Spec, ...]:

@@ -12,19 +12,45 @@ Arrays carry any leading axes; the state h [... q] and the parameter z [... p] b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from depthlimit.models import activations
+from depthlimit.models.rounding import U, euclid, gamma
+from depthlimit.models.spec import GeneralFlow, Spec
+from depthlimit.theory.activation import constants
 from depthlimit.theory.quantity import Array
 
 
-class Branch(Protocol):
-    """f of (12) and what the flow and the proofs need of it. q: size of the state, p: of the parameter."""
+class Bounds(NamedTuple):
+    """Upper bounds of operator norms of derivatives of f; each broadcasts over the leading axes of its arguments."""
 
-    q: int
-    p: int
+    state: Array  # ∂₁f
+    parameter: Array  # ∂₂f
+    second: Array  # ∂₂₂f
+    mixed: Array  # ∂₂₁f
+    state_second: Array  # ∂₁₁f
+
+
+class Evaluation(NamedTuple):
+    """How far a float64 evaluation may lie off, Euclidean or Frobenius [...]."""
+
+    value: Array
+    state_jacobian: Array
+    parameter_jacobian: Array
+
+
+class Branch(Protocol):
+    """f of (12) and what the flow and the proofs need of it."""
+
+    @property
+    def q(self) -> int:
+        """Size of the state."""
+
+    @property
+    def p(self) -> int:
+        """Size of the parameter."""
 
     def value(self, h: Array, z: Array) -> Array:
         """f(h, z) [... q]."""
@@ -34,6 +60,15 @@ class Branch(Protocol):
 
     def parameter_jacobian(self, h: Array, z: Array) -> Array:
         """∂₂f(h, z) [... q p]."""
+
+    def bounds(self, h: Array, z: Array) -> Bounds:
+        """Over all states of norm <= h [...], at z [... p]; by the Frobenius norms of z."""
+
+    def suprema(self, M: Array, H: Array) -> Bounds:
+        """Over |z| <= M and |h| <= H: K₁, K₂ and the two terms of K' of (18)-(19); ∂₁₁f too."""
+
+    def evaluation(self, h: Array, z: Array) -> Evaluation:
+        """Of the three methods above at exact h [... q], z [... p]."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +97,18 @@ class Linear:
         jacobian = np.einsum("ac,...b->...acb", np.eye(self.q), h).reshape(*h.shape[:-1], self.q, self.p)
         return np.broadcast_to(jacobian, (*shape, self.q, self.p))
 
+    def bounds(self, h: Array, z: Array) -> Bounds:
+        """|Z|, |h|, 0, 1 and 0: f is bilinear."""
+        return self.suprema(euclid(z), h)
+
+    def suprema(self, M: Array, H: Array) -> Bounds:
+        """M (attained at rank 1), H, 0, 1 and 0."""
+        return Bounds(M, H, np.zeros(()), np.ones(()), np.zeros(()))
+
+    def evaluation(self, h: Array, z: Array) -> Evaluation:
+        """A product with inner dimension q; the Jacobians are copies."""
+        return Evaluation(gamma(self.q) * euclid(z) * euclid(h), np.zeros(()), np.zeros(()))
+
 
 @dataclass(frozen=True)
 class Sine:
@@ -85,6 +132,21 @@ class Sine:
     def parameter_jacobian(self, h: Array, z: Array) -> Array:
         """diag(h ⊙ cos z)."""
         return np.asarray(np.eye(self.q) * (h * np.cos(z))[..., None, :])
+
+    def bounds(self, h: Array, z: Array) -> Bounds:
+        """Largest |sin z_i|, |h|, the product of both, 1 and 0."""
+        steepest = np.max(np.abs(np.sin(z)), axis=-1)
+        return Bounds(steepest, h, h * steepest, np.ones(()), np.zeros(()))
+
+    def suprema(self, M: Array, H: Array) -> Bounds:
+        """sin(min(M, π/2)), H, H times the first, 1 and 0."""
+        steepest = np.sin(np.minimum(M, np.pi / 2))
+        return Bounds(steepest, H, H * steepest, np.ones(()), np.zeros(()))
+
+    def evaluation(self, h: Array, z: Array) -> Evaluation:
+        """Sine and cosine within 4 ulp (8u), then a product."""
+        steepest = np.max(np.abs(np.sin(z)), axis=-1)
+        return Evaluation(10 * U * steepest * euclid(h), 10 * U * steepest, 10 * U * euclid(h))
 
 
 @dataclass(frozen=True)
@@ -126,3 +188,52 @@ class Perceptron:
         by_V = np.einsum("ac,...m->...acm", np.eye(self.q), S) / np.sqrt(self.m)
         by_W = np.einsum("...am,...b->...amb", V * slope[..., None, :], h) / np.sqrt(self.q * self.m)
         return np.concatenate([by_V.reshape(*lead, self.q, -1), by_W.reshape(*lead, self.q, -1)], axis=-1)
+
+    def _kappa(self) -> tuple[float, float]:
+        """K_σ/√(qm) and S₂/(q√m)."""
+        c = constants(self.activation["name"], self.activation["a"], self.activation["b"])
+        return float(c["K_sigma"].hi) / np.sqrt(self.q * self.m), float(c["S2"].hi) / (self.q * np.sqrt(self.m))
+
+    def bounds(self, h: Array, z: Array) -> Bounds:
+        """By |V|_F and |W|_F; derived in `depthlimit.theory.paper.prop7`."""
+        kappa, s2 = self._kappa()
+        V, W = (np.sqrt(np.sum(a**2, axis=(-2, -1))) for a in self.weights(z))
+        b = s2 * V * h**2
+        second = (b + np.sqrt(b**2 + 4 * (kappa * h) ** 2)) / 2
+        mixed = np.hypot(kappa * W, kappa * V + s2 * V * W * h)
+        return Bounds(kappa * V * W, kappa * h * np.hypot(V, W), second, mixed, s2 * V * W**2)
+
+    def suprema(self, M: Array, H: Array) -> Bounds:
+        """Upper bounds: |V||W| <= M²/2 and |V||W|² <= 2M³/√27 where |V|² + |W|² <= M²."""
+        kappa, s2 = self._kappa()
+        b = s2 * M * H**2
+        second = (b + np.sqrt(b**2 + 4 * (kappa * H) ** 2)) / 2
+        return Bounds(kappa * M**2 / 2, kappa * H * M, second, kappa * M + s2 * M**2 * H / 2, 2 * s2 * M**3 / np.sqrt(27))
+
+    def evaluation(self, h: Array, z: Array) -> Evaluation:
+        """As in `depthlimit.models.rounding`: argument, activation, product."""
+        c = constants(self.activation["name"], self.activation["a"], self.activation["b"])
+        K, S2 = float(c["K_sigma"].hi), float(c["S2"].hi)
+        V, W = self.weights(z)
+        u = np.einsum("...mq,...q->...m", W, h) / np.sqrt(self.q)
+        v, w = (np.sqrt(np.sum(a**2, axis=(-2, -1))) for a in (V, W))
+        argument = gamma(self.q + 2) * w * euclid(h) / np.sqrt(self.q)
+        S = K * argument + euclid(activations.evaluation_error(self.activation, u))
+        slope = S2 * argument + np.max(activations.derivative_error(self.activation, u), axis=-1)
+        size = euclid(activations.value(self.activation, u))
+        root = np.sqrt(self.q * self.m)
+        return Evaluation(
+            v * (S + gamma(self.m + 2) * (size + S)) / np.sqrt(self.m),
+            v * w * (slope + gamma(self.m + 3) * (K + slope)) / root,
+            (S + 2 * U * size) / np.sqrt(self.m) + v * euclid(h) * (slope + gamma(4) * (K + slope)) / root,
+        )
+
+
+def residual_branch(spec: Spec) -> Branch:
+    """The f that the regime of a spec names."""
+    assert isinstance(spec.regime, GeneralFlow)
+    if spec.regime.residual == "linear":
+        return Linear(spec.q)
+    if spec.regime.residual == "sine":
+        return Sine(spec.q)
+    return Perceptron(spec.q, spec.m, spec.activation.model_dump())

@@ -28,6 +28,7 @@ import numpy as np
 
 from depthlimit.models.data import ArrayStore, expect_shapes
 from depthlimit.models.spec import (
+    AffineInit,
     ArraysInit,
     BadInput,
     FourierInit,
@@ -89,10 +90,10 @@ def smooth_function(spec: Spec, arrays: ArrayStore) -> SmoothFunction:
     """The functions V0, W0 on [0, 1] that the initialisation discretises: s (S,) -> V0 (S,q,m), W0 (S,m,q).
 
     Raises:
-        BadInput: the kind is iid or arrays, which are no functions of s.
+        BadInput: the kind is iid, arrays or affine: no functions V0, W0 of s.
     """
     init, q, m = spec.init, spec.q, spec.m
-    if isinstance(init, IidInit | ArraysInit):
+    if isinstance(init, IidInit | ArraysInit | AffineInit):
         raise BadInput(f"init.kind: {init.kind} is not a function of depth; accepted here: paper, gp, fourier")
     random = np.random.RandomState(init.seed)
     if isinstance(init, PaperInit):

@@ -115,7 +115,19 @@ class ArraysInit(_Frozen):
     arrays: ArraySet
 
 
-Init = Annotated[PaperInit | GaussianProcessInit | FourierInit | IidInit | ArraysInit, Field(discriminator="kind")]
+class AffineInit(_Frozen):
+    """General residual networks: Z_init(s) = Z0 + s Z1, A and B given by their Frobenius norms.
+
+    A, Z0 and B have norm `scale` and Z1 has norm `slope`, each in a direction that is uniform on the sphere.
+    """
+
+    kind: Literal["affine"] = "affine"
+    seed: int = Field(0, ge=0, lt=2**32)
+    scale: float = Field(0.3, ge=0, le=10)
+    slope: float = Field(0.1, ge=0, le=10)
+
+
+Init = Annotated[PaperInit | GaussianProcessInit | FourierInit | IidInit | ArraysInit | AffineInit, Field(discriminator="kind")]
 
 
 class SampledData(_Frozen):
@@ -216,7 +228,21 @@ class LocalPL(_Frozen):
     points: int = Field(16, ge=1, le=10_000)
 
 
-Regime = Annotated[PlainFlow | ClippedFlow | DepthLadder | IidLadder | EulerScheme | EulerLadder | LocalPL, Field(discriminator="kind")]
+class GeneralFlow(_Frozen):
+    """General residual networks (11)-(12) trained by (5), or by (4) without a clip: f of `depthlimit.models.general`.
+
+    init: affine, or arrays A (q,d), Z0 (p), Z1 (p), B (dout,q) with Z_k(0) = Z0 + (k/L) Z1. gain: π(g) is the clip of gain g, so that its
+    Lipschitz constant is the gain ("a bounded Lipschitz continuous operator", Section 3); 1 without a clip.
+    """
+
+    kind: Literal["general-flow"] = "general-flow"
+    residual: Literal["linear", "sine", "perceptron"] = "linear"
+    gain: float = Field(1.0, gt=0, le=100)
+
+
+Regime = Annotated[
+    PlainFlow | ClippedFlow | DepthLadder | IidLadder | EulerScheme | EulerLadder | LocalPL | GeneralFlow, Field(discriminator="kind")
+]
 
 
 class Spec(_Frozen):
@@ -262,6 +288,12 @@ class Spec(_Frozen):
             raise ValueError(f"regime {kind} {'needs a' if kind == 'clipped-flow' else 'has no'} clip, got {self.clip}")
         if kind == "local-pl" and (self.init.kind != "paper" or self.q < self.d + self.dout):
             raise ValueError(f"regime local-pl needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
+        if (kind == "general-flow") != (self.init.kind == "affine") and (kind, self.init.kind) != ("general-flow", "arrays"):
+            raise ValueError(f"regime general-flow, and no other, needs init affine or arrays, got {self.init.kind} for {kind}")
+        if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
+            raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
+        if kind == "general-flow" and self.activation.name == "relu":
+            raise ValueError("f is C2 in (11), got activation relu")
         if kind == "iid-ladder" and self.init.kind != "iid":
             raise ValueError(f"regime iid-ladder needs init iid, got {self.init.kind}")
         if kind in ("depth-ladder", "euler-scheme", "euler-ladder") and self.init.kind in ("arrays", "iid"):

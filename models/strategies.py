@@ -139,9 +139,38 @@ def _local_pl(draw: st.DrawFn) -> Spec:
     return spec
 
 
+@st.composite
+def _general(draw: st.DrawFn) -> Spec:
+    """General residual networks: constants of ordinary size need small norms, so M_pi T and the initial scale are."""
+    d, dout, n = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    residual = draw(st.sampled_from(["linear", "sine", "perceptron"]))
+    clip = draw(st.one_of(st.none(), _clips()))
+    T = draw(st.sampled_from([0.01, 0.1, 0.5]))
+    scale = st.sampled_from([0.01, 0.1, 0.3, 1.0])
+    return Spec.model_validate(
+        {
+            "regime": {"kind": "general-flow", "residual": residual, "gain": draw(st.sampled_from([1.0, 1.0, 3.0])) if clip else 1.0},
+            "d": d,
+            "dout": dout,
+            "q": draw(st.integers(max(d, dout), 3)),
+            "m": draw(st.integers(1, 3)),
+            "L": draw(st.integers(1, 6)),
+            "n": n,
+            "T": T,
+            "rtol": 1e-10,
+            "times": (0.0, T / 2, T),
+            "activation": draw(_sigma()) if residual == "perceptron" else {},
+            "clip": clip,
+            "train": draw(st.sampled_from(["AVWB", "AVWB", "VW"])),
+            "init": {"kind": "affine", "seed": draw(SEEDS), "scale": draw(scale), "slope": draw(st.sampled_from([0.0, 0.1, 1.0]))},
+            "data": draw(_data(n, d, dout)),
+        }
+    )
+
+
 def specs(kind: str) -> st.SearchStrategy[Spec]:
     """Specs of one regime. Ladders in depth are corpus-only: one of them costs as much as fifty small flows."""
-    makers = {"plain-flow": _network, "clipped-flow": _network, "euler-scheme": _euler, "local-pl": _local_pl}
+    makers = {"plain-flow": _network, "clipped-flow": _network, "euler-scheme": _euler, "local-pl": _local_pl, "general-flow": _general}
     if kind not in makers:
         raise ValueError(f"no strategy for regime {kind!r}; there are {', '.join(makers)}")
     return makers[kind](kind) if makers[kind] is _network else makers[kind]()  # type: ignore[operator, no-any-return]
@@ -163,7 +192,7 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
         providers.CONSTANTS_CACHE.cache.clear()
 
 
-GENERATED = ("plain-flow", "clipped-flow", "euler-scheme", "local-pl")
+GENERATED = ("plain-flow", "clipped-flow", "euler-scheme", "local-pl", "general-flow")
 
 
 def draw(kind: str, count: int, seed_: int) -> list[Spec]:

@@ -87,8 +87,8 @@ def _mul(a: Ball, b: Ball) -> Ball:
         a, b = b, a
     if not a.vector:
         ends = np.broadcast_arrays(a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi)
-        products = [np.where(np.isnan(p), 0.0, p) for p in ends]  # 0 times infinity, in a bound: 0 wins
-        return _number(np.minimum.reduce(products), np.maximum.reduce(products), a.scale * b.scale)
+        products = [np.where(np.isnan(p), 0.0, p) for p in (*ends, a.scale * b.scale)]  # 0 times infinity, in a bound: 0 wins
+        return _number(np.minimum.reduce(products[:4]), np.maximum.reduce(products[:4]), products[4])
     number, size = np.maximum(np.abs(b.lo), np.abs(b.hi)), a.size()
     mid = a.mid * b.mid[..., None]
     return _vector(mid, a.rad * number + size * b.rad + 2 * U * size * number, a.scale * number)

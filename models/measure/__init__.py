@@ -3,6 +3,7 @@
 from depthlimit.models.measure import (  # noqa: F401
     certificate,
     euler,
+    general,
     identities,
     instance,
     ladder,

@@ -1,5 +1,6 @@
 """The paper, item by item, in its order: importing this package registers every quantity and claim, each after its premises."""
 
+# ruff: noqa: F401
 # isort: off
 from depthlimit.theory.paper import quantities
 from depthlimit.theory.paper import setting
@@ -10,7 +11,4 @@ from depthlimit.theory.paper import prop2
 from depthlimit.theory.paper import certificate
 from depthlimit.theory.paper import controls
 from depthlimit.theory.paper import known_differences
-
-# isort: on
-
-__all__ = ["certificate", "controls", "identities", "known_differences", "prop2", "prop3", "prop7", "quantities", "setting"]
+from depthlimit.theory.paper import general, prop7_quantities, prop7_steps, prop7_rate, prop7_differences
