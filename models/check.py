@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from depthlimit.models.calls import MethodUnsupported
+from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
@@ -38,6 +39,7 @@ RUNS: dict[str, type] = {
     "euler-scheme": euler.EulerRun,
     "euler-ladder": euler.EulerRun,
     "general-flow": GeneralRun,
+    "general-euler": ConsistencyRun,
 }
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers
 
@@ -50,6 +52,8 @@ def run(spec: Spec, implementation: Implementation, arrays: ArrayStore | None = 
         return Trajectory(realise(spec, store), implementation)
     if kind == "iid-ladder":
         return ladder.IidRun(spec, store)
+    if kind == "general-euler":
+        return ConsistencyRun(spec, store)
     return RUNS[kind](spec, store, implementation)
 
 
@@ -86,7 +90,7 @@ def check(
     return records, curves
 
 
-_CURVED = {"prop7", "prop3", "prop2", "certificate", "control", "identities"}
+_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "control", "identities"}
 
 
 def _curves(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[str, Any]]:

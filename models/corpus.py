@@ -108,6 +108,17 @@ EULER = (
         activation={"name": "identity"},
     ),
     _spec("euler-ladder", 2, 1, 3, 4, 8, 4, regime=_ODE, rtol=1e-12, init={"kind": "gp", "seed": 2, "length": 1.0, "scale": 0.3}),
+    *(  # found by a search over seeds and scales: the bounds of B.2 at their tightest
+        _spec(
+            "euler-ladder",
+            *(1, 1, 1, 1, 2, 1),
+            regime={"depths": (2, 4, 8, 16, 32, 64)},
+            rtol=1e-12,
+            init={"kind": "gp", "seed": seed, "length": 10.0, "scale": scale},
+            activation={"name": "identity"},
+        )
+        for seed, scale in ((7, 0.5), (24, 0.7))
+    ),
 )
 
 
@@ -135,7 +146,37 @@ LOCAL_PL = (
     _certificate(16, 6, 7, 512, {"name": "sin", "a": 3.0, "b": 2.0}, 0.25),
 )
 
-_ALL = PLAIN + CLIPPED + LADDERS + IID + EULER + LOCAL_PL + corpus_general.GENERAL
+
+def _toy(
+    residual: str, L: int, q: int = 1, times: tuple[float, ...] = (0.0,), sampling: str = "nodes", **arrays: float | tuple[float, ...]
+) -> Spec:
+    """Proposition 11 on a branch with constants of ordinary size; arrays that are not given are 0, one number fills all entries."""
+    p = {"linear": q * q, "sine": q, "perceptron": 2 * q}[residual]
+    inline = []
+    for name in ("a", "a_t", "a_L", "theta0", "theta1", "theta_t", "theta_L"):
+        size, given = q if name.startswith("a") else p, arrays.get(name, 0.0)
+        inline.append([name, [size], [given] * size if isinstance(given, float) else given])
+    regime = {"residual": residual, "sampling": sampling, "arrays": {"inline": inline}}
+    return _spec("general-euler", q, 1, q, 1, L, 1, regime=regime, times=times, T=max(times[-1], 1.0))
+
+
+GENERAL_EULER = {
+    "growth": _toy("linear", 16, a=0.05, theta0=0.1, theta_L=0.001),  # a small: C is the Lipschitz constant in the state
+    "one-step": _toy("linear", 1, a=0.5, theta0=0.01, theta_L=0.0001),
+    "start": _toy("linear", 32, a_L=0.05, theta0=0.3),  # U = 0: the gap is that of the starts, grown
+    "slope": _toy("linear", 4, a=1.0, theta0=0.001, theta1=0.01),
+    "shifted": _toy("linear", 2, a=1.0, theta0=0.01, theta1=-0.01, theta_L=0.02),
+    "mismatch": _toy("linear", 16, a=1.0, theta_L=0.02),
+    "midpoints": _toy("linear", 16, sampling="midpoints", a=0.1, theta0=0.1, theta1=-0.01),  # U'' is small: θ' = -θ² at s = 0
+    "late": _toy("linear", 32, times=(0.0, 2.0), a=0.2, a_t=0.1, theta0=0.01, theta_t=0.02),
+    "sine": _toy(
+        "sine", 6, q=2, times=(0.0, 1.0), a=(0.3, -0.2), a_t=0.1, a_L=0.01, theta0=(0.5, 1.4), theta1=0.3, theta_t=0.2, theta_L=0.05
+    ),
+    "rotation": _toy("linear", 12, q=2, a=(1.0, 0.5), a_L=(0.0, 0.1), theta0=(0.0, -1.0, 1.0, 0.0), theta1=0.1),
+    "perceptron": _toy("perceptron", 5, q=2, times=(0.0, 1.0), a=(1.0, -0.5), theta0=(0.5, -0.8, 1.0, 0.3), theta1=0.2, theta_t=0.1),
+}
+
+_ALL = PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL
 WITNESSES = {"eq13-witness": PLAIN[3], **corpus_general.WITNESSES}
 
 

@@ -216,6 +216,20 @@ class EulerLadder(EulerScheme):
     kind: Literal["euler-ladder"] = "euler-ladder"  # type: ignore[assignment]
 
 
+class GeneralEuler(_Frozen):
+    """Proposition 11 and Corollaries 12 and 13 for a general branch g: an ODE in depth against the scheme (32) with L steps.
+
+    Θ(s, t) = theta0 + theta1 s + theta_t e^{-t} and a(t) = a + a_t e^{-t} for t among `times`, each also in the limit t -> ∞;
+    θ_k^L(t) = Θ(s_k, t) + theta_L and a^L(t) = a(t) + a_L, with s_k = k/L or the midpoints of the pieces of Θ^L, (k-1/2)/(L-1) up to 1.
+    Arrays a, a_t, a_L (q) and theta0, theta1, theta_t, theta_L (p): p = q² (linear), q (sine) or 2qm (perceptron, V before W).
+    """
+
+    kind: Literal["general-euler"] = "general-euler"
+    residual: Literal["linear", "sine", "perceptron"]
+    sampling: Literal["nodes", "midpoints"] = "nodes"
+    arrays: ArraySet
+
+
 class LocalPL(_Frozen):
     """A PL certificate around the paper's initialisation; labels are scaled to the loss that it admits.
 
@@ -241,7 +255,8 @@ class GeneralFlow(_Frozen):
 
 
 Regime = Annotated[
-    PlainFlow | ClippedFlow | DepthLadder | IidLadder | EulerScheme | EulerLadder | LocalPL | GeneralFlow, Field(discriminator="kind")
+    PlainFlow | ClippedFlow | DepthLadder | IidLadder | EulerScheme | EulerLadder | GeneralEuler | LocalPL | GeneralFlow,
+    Field(discriminator="kind"),
 ]
 
 

@@ -114,6 +114,39 @@ def _euler(draw: st.DrawFn) -> Spec:
 
 
 @st.composite
+def _general_euler(draw: st.DrawFn) -> Spec:
+    """Second differences of the states must stand out against rounding: no σ flat at 0, perceptrons of order 1, e^{C₁} moderate."""
+    residual = draw(st.sampled_from(["linear", "sine", "perceptron"]))
+    small = [] if residual == "perceptron" else [0.1]
+    q, m = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    p = {"linear": q * q, "sine": q, "perceptron": 2 * q * m}[residual]
+    random = np.random.RandomState(draw(SEEDS))
+    sizes = st.sampled_from([0.0, 0.01, 0.1, 0.5])
+    scale = {"a": draw(st.sampled_from([*small, 1.0])), "theta0": draw(st.sampled_from([*small, 0.5, 1.0]))}
+    scale |= {name: draw(sizes) for name in ("a_t", "a_L", "theta1", "theta_t", "theta_L")}
+    shapes = {name: q if name.startswith("a") else p for name in sorted(scale)}
+    return Spec.model_validate(
+        {
+            "regime": {
+                "kind": "general-euler",
+                "residual": residual,
+                "sampling": draw(st.sampled_from(["nodes", "midpoints"])),
+                "arrays": {"inline": [[k, [n], list(map(float, scale[k] * random.standard_normal(n)))] for k, n in shapes.items()]},
+            },
+            "d": q,
+            "dout": 1,
+            "q": q,
+            "m": m,
+            "L": draw(st.integers(1, 20)),
+            "n": 1,
+            "times": (0.0, 1.0, 4.0),
+            "T": 4.0,
+            "activation": draw(_sigma().filter(lambda sigma: sigma["a"] * sigma["b"] <= 1 and not sigma["name"].startswith("one_minus"))),
+        }
+    )
+
+
+@st.composite
 def _local_pl(draw: st.DrawFn) -> Spec:
     n = draw(st.integers(2, 6))
     d = draw(st.integers(2, n))
@@ -170,7 +203,14 @@ def _general(draw: st.DrawFn) -> Spec:
 
 def specs(kind: str) -> st.SearchStrategy[Spec]:
     """Specs of one regime. Ladders in depth are corpus-only: one of them costs as much as fifty small flows."""
-    makers = {"plain-flow": _network, "clipped-flow": _network, "euler-scheme": _euler, "local-pl": _local_pl, "general-flow": _general}
+    makers = {
+        "plain-flow": _network,
+        "clipped-flow": _network,
+        "euler-scheme": _euler,
+        "general-euler": _general_euler,
+        "local-pl": _local_pl,
+        "general-flow": _general,
+    }
     if kind not in makers:
         raise ValueError(f"no strategy for regime {kind!r}; there are {', '.join(makers)}")
     return makers[kind](kind) if makers[kind] is _network else makers[kind]()  # type: ignore[operator, no-any-return]
@@ -192,7 +232,7 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
         providers.CONSTANTS_CACHE.cache.clear()
 
 
-GENERATED = ("plain-flow", "clipped-flow", "euler-scheme", "local-pl", "general-flow")
+GENERATED = ("plain-flow", "clipped-flow", "euler-scheme", "general-euler", "local-pl", "general-flow")
 
 
 def draw(kind: str, count: int, seed_: int) -> list[Spec]:

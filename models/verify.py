@@ -48,9 +48,9 @@ from depthlimit.theory.registry import claims
 PAPER = "arXiv:2309.01213v3"
 PROFILES = {"quick": "dev", "standard": "ci", "deep": "nightly"}
 COUNTS = {  # generated Specs per regime
-    "quick": {"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "local-pl": 1, "general-flow": 3},
-    "standard": {"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "local-pl": 20, "general-flow": 80},
-    "deep": {"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "local-pl": 400, "general-flow": 3000},
+    "quick": {"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
+    "standard": {"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},
+    "deep": {"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "general-euler": 1000, "local-pl": 400, "general-flow": 3000},
 }
 _AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more
 EXPECTED, FAILED, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -211,6 +211,8 @@ def cost(spec: Spec) -> float:
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
     if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder"):
         return float(sum(depths))
+    if spec.regime.kind == "general-euler":
+        return float(spec.L)
     kinks = 8 if spec.clip is not None and spec.clip.kind == "coordinate" else 1
     return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)
 

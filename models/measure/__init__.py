@@ -2,11 +2,14 @@
 
 from depthlimit.models.measure import (  # noqa: F401
     certificate,
+    consistency,
+    displacement,
     euler,
     general,
     identities,
     instance,
     ladder,
     network,
+    sampling,
     successive,
 )

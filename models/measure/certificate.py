@@ -114,20 +114,13 @@ def ball(run: CertificateRun) -> Mapping[str, Field]:
     }
 
 
-@measures("moved_A", "moved_B", "moved_V", "moved_W", "mean_rate", on=CertificateRun)
-def path(run: CertificateRun) -> Mapping[str, Field]:
-    """Displacements along the flow, and the mean rate of decay at t > 0."""
-    s, e = run.flowed, run.state_error
-    fields = {}
-    for k in BLOCKS:
-        moved = frobenius(s[k] - s[k][:, :1])
-        layers = k in "VW"
-        fields[f"moved_{k}"] = Field(moved, e[k][..., None] if layers else e[k], BTL if layers else BT)
+@measures("mean_rate", on=CertificateRun)
+def rate(run: CertificateRun) -> Field:
+    """The mean rate of decay of the loss at t > 0."""
     late = run.times > 0
     loss, error = run.flow["loss"], run.loss_error
     start = run.loss[:, :1]
     t = run.times[late]
-    rate = np.log(start / loss[:, late]) / t
-    radius = (error[:, late] / loss[:, late] + run.rounding.loss[:, :1] / start) / t + 8 * U * np.abs(rate)
-    fields["mean_rate"] = Field(rate, radius, BT)
-    return fields
+    mean = np.log(start / loss[:, late]) / t
+    radius = (error[:, late] / loss[:, late] + run.rounding.loss[:, :1] / start) / t + 8 * U * np.abs(mean)
+    return Field(mean, radius, BT)

@@ -71,19 +71,29 @@ class EulerRun:
         fine, coarse = (r.y.T.reshape(len(self.s), n, q) for r in runs)
         return fine, float(np.max(frobenius(fine - coarse))) + 2.0**-45 * float(np.max(frobenius(fine)))
 
+    def sampled(self, L: int) -> tuple[Array, Array]:
+        """V_k = 𝒱(k/L) [L q m] and W_k = 𝒲(k/L) [L m q], k = 1..L."""
+        return evaluate_weights(self.weights, np.arange(1, L + 1) / L)
+
+    @cached_property
+    def forwards(self) -> list[tuple[dict[str, Array], Rounding]]:
+        """The implementation's states and outputs at each depth, and their rounding."""
+        found = []
+        for L in map(int, self.depths):
+            V, W = self.sampled(L)
+            params = {"A": self.weights["A"], "B": self.weights["B"], "V": V, "W": W}
+            net = self.spec.network(L)
+            f = call(self.implementation, "forward", net, params=params, x=self.batch.x)
+            lead = {k: v[None] for k, v in params.items()}
+            found.append((f, Rounding(net, lead, self.batch.x, self.batch.y, f["hidden"][None], f["output"][None])))
+        return found
+
     @cached_property
     def networks(self) -> tuple[Array, Array, Array, float]:
         """sup_x |F(x) - F^L(x)| over the inputs at each depth, the root of the sum of squares, the radius of both, the largest state."""
         values, totals, radii, largest = [], [], [], 0.0
         B = float(np.linalg.norm(self.weights["B"], 2))
-        for L in map(int, self.depths):
-            s = np.arange(1, L + 1) / L
-            V, W = evaluate_weights(self.weights, s)
-            params = {"A": self.weights["A"], "B": self.weights["B"], "V": V, "W": W}
-            net = self.spec.network(L)
-            f = call(self.implementation, "forward", net, params=params, x=self.batch.x)
-            lead = {k: v[None] for k, v in params.items()}
-            r = Rounding(net, lead, self.batch.x, self.batch.y, f["hidden"][None], f["output"][None])
+        for f, r in self.forwards:
             difference = f["output"] - self.ode["output"]
             values.append(float(np.max(euclid(difference))))
             totals.append(float(frobenius(difference)))

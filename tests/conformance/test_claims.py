@@ -24,7 +24,10 @@ from depthlimit.theory.record import NO_POWER, claim_id
 from depthlimit.theory.registry import claims
 
 # How many instances test_regime draws: in `quick`, so few that the suite takes a minute on two cores.
-EXAMPLES = {**COUNTS, "quick": {"plain-flow": 15, "clipped-flow": 12, "euler-scheme": 4, "local-pl": 5, "general-flow": 10}}
+EXAMPLES = {
+    **COUNTS,
+    "quick": {"plain-flow": 15, "clipped-flow": 12, "euler-scheme": 4, "general-euler": 6, "local-pl": 5, "general-flow": 10},
+}
 
 for _name, _more in {
     # The corpus holds small instances of everything, so a wrong implementation need not wait for shrinking.

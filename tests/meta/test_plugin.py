@@ -211,7 +211,7 @@ def test_an_implementation_without_the_depth_scaling_fails_tests_that_name_the_c
 
 def test_a_failing_search_names_every_claim_and_the_instance(project: pytest.Pytester) -> None:
     project.makepyfile(wrong=WRONG.replace("L.", "L.\n\n    name = 'wrong'"))
-    result = project.runpytest_inprocess(*CHECKS, "--depthlimit-implementation", "wrong:Wrong", "-k", "test_regime and euler")
+    result = project.runpytest_inprocess(*CHECKS, "--depthlimit-implementation", "wrong:Wrong", "-k", "test_regime and scheme")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*prop2.*on euler-scheme: violated*", "profile quick, seed 0", "  printf %s *"])
 
@@ -223,7 +223,7 @@ def test_what_an_implementation_lacks_is_skipped_with_the_reason(project: pytest
         "--depthlimit-implementation",
         "partial:Partial",
         "-k",
-        "euler",
+        "eq6 or prop2.output or prop2.rate",
         "-rs",
         "--depthlimit-out",
         "out",
@@ -245,7 +245,7 @@ def test_a_run_on_two_workers_leaves_the_records_of_verify_and_its_report(
     """Beside tests and `models` of the project's own, in pytest's default import mode."""
     project.makepyfile(counted=COUNTED, **{"models/__init__": "MINE = True", "tests/test_mine": MINE})
     result = project.runpytest_subprocess(
-        *(*CHECKS, "tests", "-o", "pythonpath=.", "-n", "2", "-k", "mine or euler or iid"),
+        *(*CHECKS, "tests", "-o", "pythonpath=.", "-n", "2", "-k", "mine or scheme or ladder and (euler or iid)"),
         *("--depthlimit-implementation", "counted:Counted", "--depthlimit-out", "out"),
     )
     assert set(result.parseoutcomes()) == {"passed"}

@@ -12,3 +12,8 @@ from depthlimit.theory.paper import certificate
 from depthlimit.theory.paper import controls
 from depthlimit.theory.paper import known_differences
 from depthlimit.theory.paper import general, prop7_quantities, prop7_steps, prop7_rate, prop7_differences
+from depthlimit.theory.paper import prop11_setting
+from depthlimit.theory.paper import prop11
+from depthlimit.theory.paper import prop11_gap
+from depthlimit.theory.paper import prop2_steps
+from depthlimit.theory.paper import prop11_differences

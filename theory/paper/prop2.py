@@ -26,7 +26,8 @@ EULER = ("euler-scheme", "euler-ladder")
 _SMOOTH = frozenset({"lipschitz", "zero-at-zero"})
 
 
-def _constants(state: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
+def constants(state: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
+    """The constants above, for states of at most that size."""
     return {
         kappa: Q.K_sigma / sp.sqrt(Q.q * Q.m),
         C1: kappa * Q.v_ode * Q.w_ode,
@@ -37,7 +38,7 @@ def _constants(state: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
     }
 
 
-_a_priori = _constants(sp.exp(C1) * Q.a_sup)
+A_PRIORI = constants(sp.exp(C1) * Q.a_sup)
 _TEX = r"\sup_{x\in\mathcal X}\|F(x)-F^L(x)\| \le \frac CL"
 _SOURCE = Source("Proposition 2", "explicit constant from (35)", "(35)", 24)
 _sharp = Q.B_op * (C2 * Q.C_Theta + Ct / 2) * (sp.exp(C1) - 1) / C1
@@ -53,13 +54,13 @@ register(
         "Outputs of network and neural ODE differ by at most C/L: the constant that the proof yields.",
         _TEX,
         edition="explicit",
-        where=_a_priori,
+        where=A_PRIORI,
         needs=_SMOOTH,
         tool=Tool.DISCRETE_GRONWALL,
         scale="log10",
     )
 )
-for _inputs, _where in (("a-priori", _a_priori), ("along-trajectory", _constants(Q.u_sup))):
+for _inputs, _where in (("a-priori", A_PRIORI), ("along-trajectory", constants(Q.u_sup))):
     register(
         Claim(
             "prop2.output",

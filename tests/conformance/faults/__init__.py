@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from depthlimit.conformance.faults import general, networks, statements
+from depthlimit.conformance.faults import consistency, general, networks, statements
 from depthlimit.conformance.faults.planting import SPECS, Fault
 from depthlimit.models.check import applicable, judge, run
 from depthlimit.models.data import ArrayStore
@@ -21,7 +21,8 @@ from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.registry import claims
 
-FAULTS: tuple[Fault, ...] = networks.FAULTS + statements.FAULTS + general.FAULTS
+FAULTS: tuple[Fault, ...] = networks.FAULTS + statements.FAULTS + general.FAULTS + consistency.FAULTS
+SPECS.update(consistency.SPECS)
 _RUNS: dict[str, Fields] = {}
 
 
