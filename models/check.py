@@ -17,7 +17,7 @@ from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
-from depthlimit.models.measure import euler, ladder
+from depthlimit.models.measure import counterexamples, euler, ladder, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
@@ -40,6 +40,9 @@ RUNS: dict[str, type] = {
     "euler-ladder": euler.EulerRun,
     "general-flow": GeneralRun,
     "general-euler": ConsistencyRun,
+    "random-matrix": random_matrix.RandomMatrixRun,
+    "relu": relu.ReluRun,
+    "counterexamples": counterexamples.CounterexamplesRun,
 }
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from depthlimit.models import corpus_general
 from depthlimit.models.spec import Spec
 
@@ -176,8 +178,64 @@ GENERAL_EULER = {
     "perceptron": _toy("perceptron", 5, q=2, times=(0.0, 1.0), a=(1.0, -0.5), theta0=(0.5, -0.8, 1.0, 0.3), theta1=0.2, theta_t=0.1),
 }
 
-_ALL = PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL
-WITNESSES = {"eq13-witness": PLAIN[3], **corpus_general.WITNESSES}
+
+def _arrays(**named: Any) -> dict[str, Any]:
+    """Arrays inline, from nested lists."""
+    flat = {name: np.array(value, dtype=float) for name, value in named.items()}
+    return {"kind": "arrays", "arrays": {"inline": [[name, list(a.shape), a.ravel().tolist()] for name, a in flat.items()]}}
+
+
+def _chain(L: int, x: float, C: float, **more: Any) -> Spec:
+    """Appendix D, followed until exp(-x²t) is 1e-7."""
+    times = tuple(t / x**2 for t in (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 16.0))
+    more = {"activation": {"name": "relu"}, "times": times, "T": times[-1], **more}
+    return _spec("relu", 1, 1, 1, 1, L, 1, data=_arrays(x=[[x]], y=[[C * x]]), **more)
+
+
+RANDOM_MATRIX = (
+    _spec("random-matrix", 1, 1, 1, 256, 1, 1, regime={"level": 4.0}),
+    _spec("random-matrix", 1, 1, 1, 256, 1, 1, regime={"level": 2.0}),
+    _spec("random-matrix", 1, 1, 4, 8, 1, 1, regime={"level": 1.0, "draws": 300}),
+    _spec("random-matrix", 1, 1, 1000, 1, 1, 1, regime={"level": 1.1, "draws": 500}),
+)
+RELU = (
+    *(_chain(L, 1.0, 2.0) for L in (1, 2, 4, 8, 16, 32)),
+    _chain(3, 2.0, 3.0),
+    *(_chain(L, 1.0, 1.5, activation={"name": "gelu"}, T=0.1, times=(0.0, 0.025, 0.05, 0.1)) for L in (2, 16)),
+)
+COUNTEREXAMPLES = tuple(
+    _spec("counterexamples", 1, 1, 1, 1, 1, 1, regime={"depths": depths}, T=0.24, times=(0.0, 0.1, 0.2, 0.24))
+    for depths in ((2, 4, 8, 16), (8, 16, 32, 64))
+)
+# For q = m = n = 1 and σ(Wh) = Vσ'(Wh)h the gradient in V and in W have the same norm: the sum norm exceeds the Euclidean one by √2.
+SUM_NORM = _spec(
+    "plain-flow",
+    *(1, 1, 1, 1, 1, 1),
+    T=0.01,
+    init=_arrays(A=[[1.0]], V=[[[0.588]]], W=[[[0.5]]], B=[[1.0]]),
+    data=_arrays(x=[[1.0]], y=[[3.0]]),
+)
+STEPS = (
+    SUM_NORM,
+    _spec("clipped-flow", 1, 1, 1, 1, 2, 1, T=0.1, clip=_clip("smooth", 0.01), init={"kind": "paper", "seed": 1104}),  # |W(0)| = 1.992
+    _spec("clipped-flow", 1, 1, 1, 1, 3, 1, T=0.1, clip=_clip("coordinate", 0.01), init={"kind": "gp", "seed": 1}, data=_sphere(2, 10.0)),
+    _spec("clipped-flow", 2, 1, 2, 2, 3, 2, T=0.1, clip=_clip("smooth", 100.0), activation={"name": "identity"}),
+    _spec("plain-flow", 1, 1, 1, 1, 2, 1, T=0.01, init={"kind": "gp", "seed": 1}, activation={"name": "identity"}),
+    _spec("plain-flow", 1, 1, 1, 1, 16, 1, T=0.01, init={"kind": "fourier", "seed": 2, "terms": 1}),
+    # every entry of A and of B saturated, and √(qd) > 2√(qm): there they move as fast as M_π
+    _spec("clipped-flow", 5, 5, 5, 1, 1, 2, T=0.1, clip=_clip("coordinate", 0.001), data=_sphere(0, 100.0)),
+)
+
+_ALL = (
+    *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
+    *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS),
+)
+WITNESSES = {
+    "eq13-witness": PLAIN[3],
+    "appendix-d-witness": RELU[6],
+    "sum-norm-witness": SUM_NORM,
+    **corpus_general.WITNESSES,
+}
 
 
 def corpus() -> tuple[Spec, ...]:

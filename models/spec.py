@@ -254,8 +254,45 @@ class GeneralFlow(_Frozen):
     gain: float = Field(1.0, gt=0, le=100)
 
 
+class RandomMatrix(_Frozen):
+    """Lemma 20: `draws` initialisations from seeds init.seed, init.seed + 1, ...; `level` is M_W²."""
+
+    kind: Literal["random-matrix"] = "random-matrix"
+    level: float = Field(4.0, ge=1, le=16)
+    draws: int = Field(2000, ge=100, le=100_000)
+
+
+class Relu(_Frozen):
+    """Appendix D: a chain of 2L scalar layers h + σ(w h)/(2L) on one sample (x, Cx), C > 1; `data` gives x and y = Cx."""
+
+    kind: Literal["relu"] = "relu"
+
+
+class Counterexamples(_Frozen):
+    """Toy networks at doubling depths in each of which one hypothesis is dropped."""
+
+    kind: Literal["counterexamples"] = "counterexamples"
+    depths: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
 Regime = Annotated[
-    PlainFlow | ClippedFlow | DepthLadder | IidLadder | EulerScheme | EulerLadder | GeneralEuler | LocalPL | GeneralFlow,
+    PlainFlow
+    | ClippedFlow
+    | DepthLadder
+    | IidLadder
+    | EulerScheme
+    | EulerLadder
+    | GeneralEuler
+    | LocalPL
+    | GeneralFlow
+    | RandomMatrix
+    | Relu
+    | Counterexamples,
     Field(discriminator="kind"),
 ]
 
@@ -311,6 +348,14 @@ class Spec(_Frozen):
             raise ValueError("f is C2 in (11), got activation relu")
         if kind == "iid-ladder" and self.init.kind != "iid":
             raise ValueError(f"regime iid-ladder needs init iid, got {self.init.kind}")
+        if kind == "random-matrix" and self.init.kind != "paper":
+            raise ValueError(f"regime random-matrix needs the paper's initialisation, got {self.init.kind}")
+        if kind in ("relu", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:
+            raise ValueError(f"regime {kind} has d = dout = q = m = n = 1, got {(self.d, self.dout, self.q, self.m, self.n)}")
+        if kind == "relu" and self.data.kind != "arrays":
+            raise ValueError(f"regime relu needs data from arrays, got {self.data.kind}")
+        if kind == "counterexamples" and self.T >= 0.25:
+            raise ValueError(f"regime counterexamples needs T < 1/4, where one of its flows blows up, got T={self.T}")
         if kind in ("depth-ladder", "euler-scheme", "euler-ladder") and self.init.kind in ("arrays", "iid"):
             raise ValueError(f"regime {kind} needs an initialisation that is smooth in depth, got {self.init.kind}")
         return self

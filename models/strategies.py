@@ -201,6 +201,32 @@ def _general(draw: st.DrawFn) -> Spec:
     )
 
 
+@st.composite
+def _random_matrix(draw: st.DrawFn) -> Spec:
+    sizes = {"d": 1, "dout": 1, "q": draw(st.integers(1, 6)), "m": draw(st.integers(1, 40)), "L": 1, "n": 1}
+    level = draw(st.sampled_from([1.0, 1.1, 1.3, 2.0, 3.0, 4.0]))
+    regime = {"kind": "random-matrix", "level": level, "draws": draw(st.integers(100, 500))}
+    return Spec.model_validate({**sizes, "regime": regime, "init": {"kind": "paper", "seed": draw(SEEDS)}})
+
+
+@st.composite
+def _relu(draw: st.DrawFn) -> Spec:
+    sizes = dict.fromkeys(("d", "dout", "q", "m", "n"), 1)
+    x, C = draw(st.sampled_from([0.5, 1.0, 2.0])), draw(st.floats(1.125, 4, width=32))
+    T = draw(st.sampled_from([0.1, 1.0, 4.0]))
+    return Spec.model_validate(
+        {
+            **sizes,
+            "L": draw(st.integers(1, 10)),
+            "regime": {"kind": "relu"},
+            "T": T,
+            "times": tuple(T * i / 4 for i in range(5)),
+            "activation": {"name": draw(st.sampled_from(["relu", "relu", "gelu", "tanh"]))},
+            "data": {"kind": "arrays", "arrays": {"inline": [["x", [1, 1], [x]], ["y", [1, 1], [C * x]]]}},
+        }
+    )
+
+
 def specs(kind: str) -> st.SearchStrategy[Spec]:
     """Specs of one regime. Ladders in depth are corpus-only: one of them costs as much as fifty small flows."""
     makers = {
@@ -210,6 +236,8 @@ def specs(kind: str) -> st.SearchStrategy[Spec]:
         "general-euler": _general_euler,
         "local-pl": _local_pl,
         "general-flow": _general,
+        "random-matrix": _random_matrix,
+        "relu": _relu,
     }
     if kind not in makers:
         raise ValueError(f"no strategy for regime {kind!r}; there are {', '.join(makers)}")
@@ -232,7 +260,7 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
         providers.CONSTANTS_CACHE.cache.clear()
 
 
-GENERATED = ("plain-flow", "clipped-flow", "euler-scheme", "general-euler", "local-pl", "general-flow")
+GENERATED = ("plain-flow", "clipped-flow", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix", "relu")
 
 
 def draw(kind: str, count: int, seed_: int) -> list[Spec]:

@@ -48,9 +48,18 @@ from depthlimit.theory.registry import claims
 PAPER = "arXiv:2309.01213v3"
 PROFILES = {"quick": "dev", "standard": "ci", "deep": "nightly"}
 COUNTS = {  # generated Specs per regime
-    "quick": {"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
-    "standard": {"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},
-    "deep": {"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "general-euler": 1000, "local-pl": 400, "general-flow": 3000},
+    "quick": {
+        **{"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
+        **{"random-matrix": 1, "relu": 1},
+    },
+    "standard": {
+        **{"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},
+        **{"random-matrix": 10, "relu": 10},
+    },
+    "deep": {
+        **{"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "general-euler": 1000, "local-pl": 400, "general-flow": 3000},
+        **{"random-matrix": 200, "relu": 200},
+    },
 }
 _AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more
 EXPECTED, FAILED, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -209,7 +218,7 @@ def _work(index: int, spec_json: dict[str, Any]) -> tuple[int, list[str], list[s
 def cost(spec: Spec) -> float:
     """A rough relative cost, to start long units first: steps times layers, more for clips with kinks."""
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
-    if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder"):
+    if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "relu", "counterexamples"):
         return float(sum(depths))
     if spec.regime.kind == "general-euler":
         return float(spec.L)

@@ -3,6 +3,7 @@
 from depthlimit.models.measure import (  # noqa: F401
     certificate,
     consistency,
+    counterexamples,
     displacement,
     euler,
     general,
@@ -10,6 +11,11 @@ from depthlimit.models.measure import (  # noqa: F401
     instance,
     ladder,
     network,
+    prop3_steps,
+    random_matrix,
+    relu,
     sampling,
+    section3,
+    section43,
     successive,
 )

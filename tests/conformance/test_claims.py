@@ -26,7 +26,16 @@ from depthlimit.theory.registry import claims
 # How many instances test_regime draws: in `quick`, so few that the suite takes a minute on two cores.
 EXAMPLES = {
     **COUNTS,
-    "quick": {"plain-flow": 15, "clipped-flow": 12, "euler-scheme": 4, "general-euler": 6, "local-pl": 5, "general-flow": 10},
+    "quick": {
+        "plain-flow": 15,
+        "clipped-flow": 12,
+        "euler-scheme": 4,
+        "general-euler": 6,
+        "local-pl": 5,
+        "general-flow": 10,
+        "random-matrix": 4,
+        "relu": 4,
+    },
 }
 
 for _name, _more in {

@@ -17,3 +17,9 @@ from depthlimit.theory.paper import prop11
 from depthlimit.theory.paper import prop11_gap
 from depthlimit.theory.paper import prop2_steps
 from depthlimit.theory.paper import prop11_differences
+from depthlimit.theory.paper import lemma20
+from depthlimit.theory.paper import prop3_steps
+from depthlimit.theory.paper import appendix_d
+from depthlimit.theory.paper import section3
+from depthlimit.theory.paper import section43
+from depthlimit.theory.paper import hypotheses

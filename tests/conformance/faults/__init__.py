@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from depthlimit.conformance.faults import consistency, general, networks, statements
-from depthlimit.conformance.faults.planting import SPECS, Fault
+from depthlimit.conformance.faults import consistency, controls, general, networks, planting, statements
+from depthlimit.conformance.faults.planting import Fault
 from depthlimit.models.check import applicable, judge, run
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.measure.registry import Fields
 from depthlimit.models.reference import NumpyImplementation
+from depthlimit.models.spec import Spec
 from depthlimit.models.verify import single_threaded
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.registry import claims
 
-FAULTS: tuple[Fault, ...] = networks.FAULTS + statements.FAULTS + general.FAULTS + consistency.FAULTS
-SPECS.update(consistency.SPECS)
+_PARTS = (networks, statements, general, consistency, controls)
+FAULTS: tuple[Fault, ...] = tuple(fault for part in _PARTS for fault in part.FAULTS)
+SPECS: dict[str, Spec] = {**planting.SPECS, **consistency.SPECS, **controls.SPECS}
 _RUNS: dict[str, Fields] = {}
 
 
