@@ -32,7 +32,7 @@ def _clip(kind: str, radius: float) -> dict[str, Any]:
 
 FIGURE_1 = {"d": 16, "dout": 16, "q": 16, "m": 32, "L": 32, "n": 100, "T": 1.0, "train": "VW"}  # Appendix E's sizes
 
-PLAIN = (
+PLAIN: tuple[Spec, ...] = (
     _spec("plain-flow", 2, 1, 4, 5, 6, 3, times=_QUARTERS),
     _spec("plain-flow", 1, 1, 2, 2, 2, 1, times=(0.0, 0.01, 0.1, 1.0)),
     _spec("plain-flow", 1, 1, 2, 1, 1, 1, times=_QUARTERS),
@@ -42,6 +42,36 @@ PLAIN = (
     _spec("plain-flow", 2, 2, 4, 4, 16, 3, train="VW", init={"kind": "gp", "seed": 4, "length": 0.3}, times=_QUARTERS),
     _spec("plain-flow", 2, 1, 3, 3, 4, 2, activation={"name": "algebraic", "b": 2.0}, data={"kind": "gaussian", "seed": 5}),
 )
+
+
+def _given(d: int, L: int, V: list[float], W: list[float], x: list[float], y: list[float], **more: Any) -> Spec:
+    """All sizes d but L, A = B = I, the same V and W in each layer where one is given."""
+    eye = [float(i % (d + 1) == 0) for i in range(d * d)]
+    V, W = (a if len(a) == L * d * d else a * L for a in (V, W))
+    start = [["A", [d, d], eye], ["V", [L, d, d], V], ["W", [L, d, d], W], ["B", [d, d], eye]]
+    data = {"kind": "arrays", "arrays": {"inline": [["x", [d, d], x], ["y", [d, d], y]]}}
+    return _spec("plain-flow", d, d, d, d, L, d, init={"kind": "arrays", "arrays": {"inline": start}}, data=data, **more)
+
+
+# Layers differ, V is small and σ nearly linear: the block norms of the norm version are attained.
+ALIGNED = _given(1, 2, [0.0, 0.01], [0.01, 0.02], [1.0], [-1.0], T=0.1, activation={"name": "sin"})
+# Layers agree; found by search for the constant of their source: with |V_kS_k|_2 for |V_kS_k|_F it would be too small by 1.1.
+FROBENIUS = _given(
+    2,
+    2,
+    [0.45, 0.65, 0.64, -0.45],
+    [-1.95, 1.35, 1.35, 1.95],
+    [-1.62, 1.05, -0.08, -0.01],
+    [-1.89, 2.04, 0.04, -0.52],
+    T=0.01,
+    activation={"name": "sin"},
+)
+# one neuron near the maximum of sin: V grows as fast as it can
+SATURATED = _spec(
+    "plain-flow", 1, 1, 2, 1, 2, 1, T=0.002, rtol=1e-11, data=_sphere(35), init={"kind": "paper", "seed": 35}, activation={"name": "sin"}
+)
+SHORT = _spec("plain-flow", 1, 1, 2, 4, 8, 3, T=0.01, rtol=1e-11)  # T ℓ(0) = 0.03
+PLAIN += (ALIGNED, FROBENIUS, SATURATED, SHORT)
 CLIPPED = (
     _spec("clipped-flow", 2, 2, 4, 4, 2, 3, clip=_clip("coordinate", 0.25), T=0.1),
     _spec("clipped-flow", 2, 1, 4, 5, 6, 3, clip=_clip("radial", 0.2), T=0.25),

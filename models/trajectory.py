@@ -21,6 +21,7 @@ from depthlimit.models.implementation import Implementation
 from depthlimit.models.initialisation import parameters
 from depthlimit.models.rounding import Rounding, euclid, frobenius
 from depthlimit.models.spec import Spec
+from depthlimit.models.variational import Linearisation
 from depthlimit.theory.quantity import Array
 
 BLOCKS = ("A", "V", "W", "B")
@@ -64,6 +65,8 @@ class Trajectory:
         batch: from `realise`.
         implementation: any that meets the protocol.
     """
+
+    linearisation = Linearisation  # of successive weights; planted faults are other ones
 
     def __init__(self, batch: Batch, implementation: Implementation) -> None:
         self.batch, self.implementation = batch, implementation

@@ -2,6 +2,7 @@
 
 from depthlimit.models.measure import (  # noqa: F401
     certificate,
+    conservation,
     consistency,
     counterexamples,
     displacement,
@@ -18,4 +19,6 @@ from depthlimit.models.measure import (  # noqa: F401
     section3,
     section43,
     successive,
+    unclipped,
+    variational,
 )

@@ -60,8 +60,8 @@ class CertificateRun(Trajectory):
         return Points(self, {k: np.stack(v)[:, None] for k, v in points.items()})
 
 
-@measures("s0", "S0", "w0", "X2", "XF", "R_A", "R_B", "R_V", "R_W", on=CertificateRun)
-def inputs(run: CertificateRun) -> Mapping[str, Field]:
+@measures("s0", "S0", "w0", "X2", "XF", on=Trajectory)
+def inputs(run: Trajectory) -> Mapping[str, Field]:
     """Singular values and norms at the initialisation, with LAPACK's and the evaluation's errors."""
     b, net = run.batch, run.network
     W, x = b.params["W"][0], b.x
@@ -79,8 +79,13 @@ def inputs(run: CertificateRun) -> Mapping[str, Field]:
         "w0": number(*map(float, operator_norm(W))),
         "X2": number(*map(float, operator_norm(x))),
         "XF": number(size, gamma(x.size + 2) * size),
-        **{k: number(v) for k, v in run.certificate.radii.items()},
     }
+
+
+@measures("R_A", "R_B", "R_V", "R_W", on=CertificateRun)
+def radii(run: CertificateRun) -> Mapping[str, Field]:
+    """Radii of the ball."""
+    return {k: number(v) for k, v in run.certificate.radii.items()}
 
 
 @measures("ball_gradient2", "ball_loss", "ball_drift", "ball_h_drift", "ball_Ax", "ball_p", on=CertificateRun)
