@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from statistics import median
 
+from matplotlib.colors import to_rgba
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
@@ -21,6 +22,7 @@ from depthlimit.reports.svg import INK, SERIES, to_markup
 from depthlimit.reports.words import number, power
 
 BINS = 48
+ROWS = 24  # histograms that a figure holds at most
 COLUMNS = 14  # distinct sizes drawn one by one; more are gathered in bins of equal ratio
 NO_POWER = -3.0  # log10 of the ratio below which the detectable factor exceeds 1000
 KINDS = {
@@ -73,9 +75,11 @@ def _range(values: Sequence[float], tower: bool) -> tuple[float, float]:
 
 def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing | None:
     """A histogram of log10 tightness per claim of that kind, one above the other on a common axis."""
-    shown = [r for r in results if r.points and kind(r) == sort]
-    if not shown:
+    usable = [r for r in results if r.points and kind(r) == sort]
+    if not usable:
         return None
+    nearest = sorted(usable, key=lambda r: max(p.value for p in r.points) * (-1 if sort == "tower" else 1))[-ROWS:]
+    shown = [r for r in usable if r in nearest]
     iterated = _iterated(shown, sort)
     drawn = [[math.log10(p.value) if iterated else p.value for p in r.points] for r in shown]
     low, high = _range([v for values in drawn for v in values], sort == "tower")
@@ -87,11 +91,10 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
         counts = [0] * BINS
         for value in values:
             counts[min(int((value - low) / (high - low) * BINS), BINS - 1)] += 1
-        tops = [floor + 0.5 * c / max(counts) for c in counts]
-        corners = [p for top, (a, b) in zip(tops, pairwise(edges), strict=True) for p in ((a, top), (b, top))]
-        outline = Path([(low, floor), *corners, (high, floor)])
-        axes.add_artist(PathPatch(outline, facecolor=SERIES[0], alpha=0.3, linewidth=0))
-        axes.add_artist(PathPatch(outline, facecolor="none", edgecolor=SERIES[0], linewidth=0.8))
+        tops = [floor, *(floor + 0.5 * c / max(counts) for c in counts), floor]
+        outline = Path([(edge, top) for edge, pair in zip(edges, pairwise(tops), strict=True) if pair[0] != pair[1] for top in pair])
+        axes.add_artist(PathPatch(outline, facecolor=to_rgba(SERIES[0], 0.3), edgecolor=SERIES[0], linewidth=0.8))
+        axes.plot([low, high], [floor, floor], color=SERIES[0], linewidth=0.8)
         worst = min(values) if sort == "tower" else max(values)
         axes.plot([worst], [floor - 0.07], marker="^", markersize=4, color=INK, clip_on=False)
         axes.text(low, floor + 0.54, name(result, results), fontsize=panels.SMALL, color=INK)
@@ -108,6 +111,8 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
         axes.axvline(NO_POWER, color=INK, linewidth=0.6, linestyle=":")
     panels.name_axes(figure, label)
     caption = f"{title}, over all records that have one; ▲ marks the worst. Here {remark}."
+    if len(usable) > len(shown):
+        caption += f" The {len(shown)} nearest of {len(usable)} are drawn."
     first = "x from" if sort == "tower" else "from"
     return Drawing(to_markup(figure, prefix, title, caption), caption, ("claim", first, "to", "records"), tuple(rows))
 

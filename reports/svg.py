@@ -111,7 +111,7 @@ def to_markup(figure: Figure, name: str, title: str, description: str) -> Markup
         element.tail = None
         for key, value in list(element.attrib.items()):
             if key in _COORDINATES:
-                value = re.sub(r"(\.\d\d)\d+", r"\1", value)  # hundredths of a point
+                value = re.sub(r"(\.\d)\d+", r"\1", value)  # tenths of a point
                 element.set(key, re.sub(r"\s*([MLQCz])\s*", r"\1", value).strip())
         _restyle(element)
     _prune(tree)

@@ -18,7 +18,7 @@ from depthlimit.reports.aggregate import DATA, Result, Run, time_of
 from depthlimit.reports.curves import measured_and_bound
 from depthlimit.reports.panels import Drawing
 from depthlimit.reports.records import Curve
-from depthlimit.theory.claim import Claim
+from depthlimit.theory.claim import Claim, Role
 from depthlimit.theory.quantity import Quantity
 from depthlimit.theory.typeset import tex_of
 
@@ -50,6 +50,9 @@ class Statement:
         return out
 
 
+_TITLES = {"eq": "Equation ({})", "prop": "Proposition {}", "cor": "Corollary {}", "lemma": "Lemma {}", "section": "Section {}"}
+
+
 def statements(run: Run) -> list[Statement]:
     """The statements of the registry; titled by the paper's item where it is theirs alone, else by prefix."""
     groups: dict[str, list[Result]] = {}
@@ -60,7 +63,8 @@ def statements(run: Run) -> list[Statement]:
     out = []
     for prefix, results in groups.items():
         alone = len(items[prefix]) == 1 and shared[items[prefix][0]] == 1
-        title = re.sub(r"^eq(\d+)$", r"Equation (\1)", items[prefix][0] if alone else prefix)
+        title = items[prefix][0] if alone else _TITLES.get(prefix.rstrip("0123456789"), prefix.rstrip("0123456789") + " {}")
+        title = title.format(re.sub(r"^\D+", "", prefix)).strip()
         out.append(Statement(prefix, title[0].upper() + title[1:], ", ".join(items[prefix]), tuple(results)))
     return out
 
@@ -195,7 +199,7 @@ def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity]) -> l
             "tools": list(dict.fromkeys(str(r.claim.tool) for r in results if r.claim.tool)),
             "notes": list(dict.fromkeys(r.claim.note for r in results if r.claim.note)),
             "ladder": [tables.row(r) for r in results],
-            "curves": _curves(run, label, len(results) > 1),
+            "curves": [] if all(r.claim.role == Role.STEP for r in results) else _curves(run, label, len(results) > 1),
             "rates": tables.rates(results),
             "worst": [w for w in map(_worst_case, results) if w],
             "others": tables.other_verdicts(results),

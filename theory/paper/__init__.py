@@ -10,7 +10,6 @@ from depthlimit.theory.paper import prop3
 from depthlimit.theory.paper import prop2
 from depthlimit.theory.paper import certificate
 from depthlimit.theory.paper import controls
-from depthlimit.theory.paper import known_differences
 from depthlimit.theory.paper import general, prop7_quantities, prop7_steps, prop7_rate, prop7_differences
 from depthlimit.theory.paper import prop11_setting
 from depthlimit.theory.paper import prop11

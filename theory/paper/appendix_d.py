@@ -261,6 +261,6 @@ differ(
             "Backpropagation through the chain at a witness (x = 2, C = 3) differs from the print by exactly that factor.",
             "Chain rule: ∂h_{2L}/∂w_{2k} = (x/2L) Π_{j≠k}(1 + w_{2j}/2L), so -∂ℓ/∂w_{2k} = 2(Cx - h_{2L}) ∂h_{2L}/∂w_{2k} carries x²/L.",
         ),
-        "depthlimit explain relu.gradient",
+        "depthlimit replay appendix-d-witness --implementation numpy",
     )
 )

@@ -206,7 +206,7 @@ differ(
             "∂₂f = (σ(Wh), Vσ'(Wh)h) for q = m = 1: with equal entries s, |s| + |s| = √2 √(s² + s²). Equivalence of norms gives √2 in "
             "general.",
         ),
-        "depthlimit explain prop3.operator-norm",
+        "depthlimit replay sum-norm-witness --implementation numpy",
     )
 )
 differ(

@@ -11,7 +11,7 @@ _RUN = "On the corpus, with radii: "
 
 differ(
     Difference(
-        "d-13-transpose",
+        "d-eq13-transpose",
         Source("Appendix A", "backpropagation", "(13)", 14),
         r"p_k = p_{k+1} + \frac1L \partial_1 f(h_k, Z_{k+1})\, p_{k+1}",
         r"p_k = p_{k+1} + \frac1L \partial_1 f(h_k, Z_{k+1})^\top p_{k+1}",
@@ -22,7 +22,7 @@ differ(
             _RUN
             + "forward-mode derivatives contradict it for f = Zh with a Z that is not symmetric (eq13-general-witness), and for model (3).",
         ),
-        "depthlimit explain eq13.general-layer",
+        "depthlimit replay eq13-witness --implementation numpy",
     )
 )
 differ(
@@ -37,7 +37,7 @@ differ(
             _CLOSED + "for Z = e₂e₁ᵀ and p_{k+1} = e₂ the printed right side is 1 and the left one √(1 + 1/L²).",
             _RUN + "prop7-transpose-witness refutes prop7.p-triangle as printed, eq13-general-witness the equality.",
         ),
-        "depthlimit explain prop7.p-triangle",
+        "depthlimit replay prop7-transpose-witness --implementation numpy",
     )
 )
 differ(
@@ -54,7 +54,7 @@ differ(
             "which is more than β/L once Lip(π) > √2.",
             _RUN + "with π(g) = r tanh(4g/r) prop7-gain-witness violates prop7.general-rate, general-integral and general-gap as printed.",
         ),
-        "depthlimit explain prop7.general-gap",
+        "depthlimit replay prop7-gain-witness --implementation numpy",
     )
 )
 differ(
@@ -70,7 +70,7 @@ differ(
             _CLOSED + "where the clip is saturated the left side is 0 and the right one is not.",
             _RUN + "prop7-clip-witness refutes prop7.velocity-difference as printed.",
         ),
-        "depthlimit explain prop7.velocity-difference",
+        "depthlimit replay prop7-clip-witness --implementation numpy",
     )
 )
 differ(
@@ -87,7 +87,7 @@ differ(
             "|h_{k-1} p_{k+1} (z_k - z_{k+1})|/L.",
             _RUN + "prop7-index-witness refutes prop7.split-samples, eq20 and returning as printed.",
         ),
-        "depthlimit explain prop7.eq20",
+        "depthlimit replay prop7-index-witness --implementation numpy",
     )
 )
 differ(
@@ -103,7 +103,7 @@ differ(
             + "for f = zh, L = 2, n = 1 and z_2 = -2, p_1 = 0 and the printed right side is 0, but the velocities differ by |h_1 p_2|.",
             _RUN + "prop7-thus-witness refutes prop7.thus as printed, with the constants over the compact and with those of time t.",
         ),
-        "depthlimit explain prop7.thus",
+        "depthlimit replay prop7-thus-witness --implementation numpy",
     )
 )
 differ(
