@@ -26,7 +26,8 @@ from depthlimit.models.implementation import Arrays, Network
 from depthlimit.theory.quantity import Array
 
 PAIRS = 3  # pairs of successive layers that are followed, the first and the last among them: their matrices are the cost
-TOLERANCES = (1e-8, 1e-6)  # of the stepper: the second run is there for the error of the first
+TOLERANCES = (1e-6, 1e-8, 1e-10, 1e-12)  # of the stepper: each run is there for the error of the one before
+_AGREED = 1e-4  # relative difference of two runs at which the finer one is taken
 _NEAR = 0.25  # below this distance (times b) a divided difference is an integral of the derivative, which does not cancel
 # Eight Gauss points: the poles of every φ lie at distance 1 from the line or further, so that the error is below 16⁻¹⁶ of the supremum.
 _NODES, _WEIGHTS = (np.asarray(a) / 2 for a in np.polynomial.legendre.leggauss(8))
@@ -198,3 +199,17 @@ def integrate(
         return {name: np.zeros((len(times), *initial[name].shape)) for name in names}
     moved = flow.solve(rhs, state, times, rtol, [flow.Block(int(np.prod(shape))) for shape in shapes])
     return dict(zip(names, flow.unpack(state + moved, shapes)[len(trained) :], strict=True))
+
+
+def settled(
+    spec: Network, params: Arrays, x: Array, y: Array, times: Array, kind: type[Linearisation] = Linearisation
+) -> tuple[dict[str, Array], dict[str, Array], float]:
+    """The comparison equations at falling tolerances until two runs agree: the finer, the coarser, and the tolerance of the finer."""
+    coarse = integrate(spec, params, x, y, times, TOLERANCES[0], kind)
+    for tolerance in TOLERANCES[1:]:
+        fine = integrate(spec, params, x, y, times, tolerance, kind)
+        flat = {name: (a.reshape(len(times), -1), (a - coarse[name]).reshape(len(times), -1)) for name, a in fine.items()}
+        if tolerance == TOLERANCES[-1] or all(np.all(rows(change) <= _AGREED * rows(a)) for a, change in flat.values()):
+            break
+        coarse = fine
+    return fine, coarse, tolerance

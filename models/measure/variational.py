@@ -18,7 +18,7 @@ from depthlimit.models.measure.registry import measures
 from depthlimit.models.measure.successive import BTL, _supremum
 from depthlimit.models.rounding import U, euclid, frobenius, gamma
 from depthlimit.models.trajectory import Trajectory, operator_norm
-from depthlimit.models.variational import TOLERANCES, integrate, neurons, pairs, rows
+from depthlimit.models.variational import neurons, pairs, rows, settled
 from depthlimit.theory.quantity import Array, Field, number
 
 
@@ -65,10 +65,10 @@ def equation(run: Trajectory) -> Mapping[str, Field]:
 def bounds(run: Trajectory) -> Mapping[str, Field]:
     """L|Δ_k| along the implementation's flow, and what bounds it along ours, at times > 0. Under a clip only the first two have points."""
     s, b, k = run.network, run.batch, pairs(run.network["L"])
-    fine, coarse = (integrate(s, b.params, b.x, b.y, run.times, tolerance, run.linearisation) for tolerance in TOLERANCES)
+    fine, coarse, tolerance = settled(s, b.params, b.x, b.y, run.times, run.linearisation)
     later = run.times > 0  # at t = 0 both sides are what they were given to be
     fine, coarse = ({name: a[later] for name, a in found.items()} for found in (fine, coarse))
-    share = 2.0**-40 + 1000 * TOLERANCES[0] * kinked(s)
+    share = 2.0**-40 + 1000 * tolerance * kinked(s)
 
     def solved(name: str, axes: int) -> tuple[Array, Array]:
         """A solution and its radius, reduced to the Euclidean norm over its last axes; [1 T K]."""
