@@ -100,8 +100,11 @@ def test_a_run_killed_with_signal_9_resumes_to_the_same_records(tmp_path: Path, 
         assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
 
 
-def test_an_interrupted_run_ends_with_130_says_how_to_go_on_and_resumes(tmp_path: Path, specs: Path) -> None:
-    arguments = ("verify", "--spec", specs, "--implementation", "numpy", "--workers", "2", "--only", "eq3", "--out", "out")
+def test_an_interrupted_run_ends_with_130_says_how_to_go_on_and_resumes(tmp_path: Path) -> None:
+    """So many instances that the signal comes before the last."""
+    many = [{**SPECS[0], "init": {"kind": "paper", "seed": seed}} for seed in range(30)]
+    (tmp_path / "many.json").write_text(json.dumps(many))
+    arguments = ("verify", "--spec", "many.json", "--implementation", "numpy", "--workers", "2", "--only", "eq3", "--out", "out")
     command = [sys.executable, "-m", "depthlimit.cli", *map(str, arguments)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
@@ -112,7 +115,7 @@ def test_an_interrupted_run_ends_with_130_says_how_to_go_on_and_resumes(tmp_path
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "--resume continues it" in errors and "Traceback" not in errors, errors
     assert depthlimit_command(*arguments, "--resume", cwd=tmp_path).returncode == 0
-    run(make_plan(specs=_parsed(), implementation="numpy", only=("eq3",)), tmp_path / "whole")
+    run(make_plan(specs=[Spec.model_validate(s) for s in many], implementation="numpy", only=("eq3",)), tmp_path / "whole")
     assert (tmp_path / "out" / "records.jsonl").read_bytes() == (tmp_path / "whole" / "records.jsonl").read_bytes()
 
 
@@ -203,14 +206,14 @@ def test_verify_makes_a_numbered_folder_and_replay_repeats_its_records(
 def test_a_wrong_implementation_ends_with_1(
     tmp_path: Path, specs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "wrong.py").write_text(
+    (tmp_path / "wrong_loss.py").write_text(
         "from depthlimit.models.reference import NumpyImplementation\n"
         "class Wrong(NumpyImplementation):\n"
         "    def loss(self, *a):\n"
         "        return 2 * super().loss(*a)\n"
     )
     done = in_process(
-        tmp_path, monkeypatch, capsys, "verify", "--spec", specs, "--implementation", "wrong:Wrong", "--only", "loss", "--workers", 1
+        tmp_path, monkeypatch, capsys, "verify", "--spec", specs, "--implementation", "wrong_loss:Wrong", "--only", "loss", "--workers", 1
     )
     assert done.returncode == 1 and "violated" in done.stdout
 
