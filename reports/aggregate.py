@@ -89,9 +89,8 @@ class Run:
 
 
 def is_rate(claim: Claim) -> bool:
-    """Whether the claim is an equality whose left side is a slope."""
-    slope = any("slope" in s.name for s in claim.lhs.free_symbols)
-    return claim.relation == "=" and (slope or claim.tool is Tool.EXTRAPOLATION)
+    """Whether the claim is an equality whose left side is an extrapolated slope."""
+    return claim.relation == "=" and claim.tool is Tool.EXTRAPOLATION
 
 
 def time_of(item: Item) -> float | None:
