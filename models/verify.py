@@ -279,7 +279,12 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)  # after an interruption: the units under way end first
+            try:
+                self._executor.shutdown(wait=True, cancel_futures=True)  # after an interruption: the units under way end first
+            except KeyboardInterrupt:  # a second interruption: they do not
+                for worker in multiprocessing.active_children():
+                    worker.kill()
+                raise
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         """What gives the result when called: waits for a worker, or computes it."""

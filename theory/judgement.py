@@ -135,13 +135,11 @@ def _in_equality_case(claim: Claim, fields: Mapping[str, Field]) -> Array:
 def _points(claim: Claim, fields: Mapping[str, Field]) -> tuple[Array, ...]:
     """verdict code (0 holds, 1 attained, 2 undecided, 3 violated), tightness, a, e_a, b, e_b on the grid."""
     left, right = (evaluate(side, fields, claim.where) for side in (claim.lhs, claim.rhs))
-    if claim.relation == "=" and (left.vector or right.vector):
-        difference = np.sqrt(np.sum((left.mid - right.mid) ** 2, axis=-1))
-    else:
-        difference = np.abs(left.mid - right.mid)
     a, b, e_a, e_b = np.broadcast_arrays(_recorded(left), _recorded(right), left.rad, right.rad)
     with np.errstate(all="ignore"):
         if claim.relation == "=":
+            vectors = left.vector or right.vector
+            difference = np.sqrt(np.sum((left.mid - right.mid) ** 2, axis=-1)) if vectors else np.abs(left.mid - right.mid)
             radius = e_a + e_b
             violated = ~(difference <= radius)
             undecided = ~(radius <= np.maximum(left.scale, right.scale) / RESOLUTION) & (np.maximum(left.scale, right.scale) != 0)

@@ -119,6 +119,31 @@ def test_an_interrupted_run_ends_with_130_says_how_to_go_on_and_resumes(tmp_path
     assert (tmp_path / "out" / "records.jsonl").read_bytes() == (tmp_path / "whole" / "records.jsonl").read_bytes()
 
 
+def test_a_second_interruption_does_not_wait_for_what_is_under_way(tmp_path: Path, specs: Path) -> None:
+    (tmp_path / "slow_forward.py").write_text(
+        "import time\n"
+        "from pathlib import Path\n"
+        "from depthlimit.models.reference import NumpyImplementation\n"
+        "class Slow(NumpyImplementation):\n"
+        "    def forward(self, *a):\n"
+        "        Path('reached').touch()\n"
+        "        time.sleep(600)\n"
+    )
+    arguments = ("verify", "--spec", specs, "--implementation", "slow_forward:Slow", "--workers", "2", "--only", "eq3", "--out", "out")
+    command = [sys.executable, "-m", "depthlimit.cli", *map(str, arguments)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "reached").exists():
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        time.sleep(1)
+        assert process.poll() is None  # it waits for the two that are under way
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "--resume continues it" in errors, errors
+
+
 def test_an_interruption_waits_until_workers_have_started() -> None:
     """A process cut off while it starts another leaves that one without its locks, and with a traceback on the terminal."""
     reached = []
