@@ -203,13 +203,19 @@ def integrate(
 
 def settled(
     spec: Network, params: Arrays, x: Array, y: Array, times: Array, kind: type[Linearisation] = Linearisation
-) -> tuple[dict[str, Array], dict[str, Array], float]:
-    """The comparison equations at falling tolerances until two runs agree: the finer, the coarser, and the tolerance of the finer."""
-    coarse = integrate(spec, params, x, y, times, TOLERANCES[0], kind)
-    for tolerance in TOLERANCES[1:]:
-        fine = integrate(spec, params, x, y, times, tolerance, kind)
-        flat = {name: (a.reshape(len(times), -1), (a - coarse[name]).reshape(len(times), -1)) for name, a in fine.items()}
-        if tolerance == TOLERANCES[-1] or all(np.all(rows(change) <= _AGREED * rows(a)) for a, change in flat.values()):
-            break
-        coarse = fine
-    return fine, coarse, tolerance
+) -> tuple[dict[str, Array], dict[str, Array], float] | None:
+    """The comparison equations at falling tolerances until two runs agree: the finer, the coarser, and the tolerance of the finer.
+
+    None where they leave float64: a bound e^700 times too large says nothing.
+    """
+    try:
+        runs = ((tolerance, integrate(spec, params, x, y, times, tolerance, kind)) for tolerance in TOLERANCES)
+        _, coarse = next(runs)
+        for tolerance, fine in runs:
+            flat = {name: (a.reshape(len(times), -1), (a - coarse[name]).reshape(len(times), -1)) for name, a in fine.items()}
+            if tolerance == TOLERANCES[-1] or all(np.all(rows(change) <= _AGREED * rows(a)) for a, change in flat.values()):
+                break
+            coarse = fine
+    except RuntimeError:  # the stepper gave up
+        return None
+    return (fine, coarse, tolerance) if all(np.all(np.isfinite(a)) for a in fine.values()) else None

@@ -65,7 +65,12 @@ def equation(run: Trajectory) -> Mapping[str, Field]:
 def bounds(run: Trajectory) -> Mapping[str, Field]:
     """L|Δ_k| along the implementation's flow, and what bounds it along ours, at times > 0. Under a clip only the first two have points."""
     s, b, k = run.network, run.batch, pairs(run.network["L"])
-    fine, coarse, tolerance = settled(s, b.params, b.x, b.y, run.times, run.linearisation)
+    found = settled(s, b.params, b.x, b.y, run.times, run.linearisation)
+    if found is None:
+        nothing = Field(np.zeros((1, int(np.sum(run.times > 0)), 0)), np.zeros(()), BTL)
+        orders = [f"{order}_{what}" for order in ("first", "second") for what in ("size", "error", "radius")]
+        return dict.fromkeys(("parted", "comparison", "comparison_neurons", *orders), nothing)
+    fine, coarse, tolerance = found
     later = run.times > 0  # at t = 0 both sides are what they were given to be
     fine, coarse = ({name: a[later] for name, a in found.items()} for found in (fine, coarse))
     share = 2.0**-40 + 1000 * tolerance * kinked(s)
