@@ -57,21 +57,25 @@ def equation(run: Trajectory) -> Mapping[str, Field]:
     }
 
 
-@measures(
+_BOUNDS = (
     *("parted", "comparison", "comparison_neurons"),
     *("first_size", "first_error", "first_radius", "second_size", "second_error", "second_radius"),
-    on=Trajectory,
 )
+
+
+@measures(*_BOUNDS, on=Trajectory)
 def bounds(run: Trajectory) -> Mapping[str, Field]:
-    """L|Δ_k| along the implementation's flow, and what bounds it along ours, at times > 0. Under a clip only the first two have points."""
+    """L|Δ_k| along the implementation's flow, and what bounds it along ours, at times > 0.
+
+    Under a clip only the first two have points; nothing has where the comparison equations leave float64.
+    """
     s, b, k = run.network, run.batch, pairs(run.network["L"])
+    later = run.times > 0  # at t = 0 both sides are what they were given to be
+    empty = dict.fromkeys(_BOUNDS, Field(np.zeros((1, int(np.sum(later)), 0)), np.zeros(()), BTL))
     found = settled(s, b.params, b.x, b.y, run.times, run.linearisation)
     if found is None:
-        nothing = Field(np.zeros((1, int(np.sum(run.times > 0)), 0)), np.zeros(()), BTL)
-        orders = [f"{order}_{what}" for order in ("first", "second") for what in ("size", "error", "radius")]
-        return dict.fromkeys(("parted", "comparison", "comparison_neurons", *orders), nothing)
+        return empty
     fine, coarse, tolerance = found
-    later = run.times > 0  # at t = 0 both sides are what they were given to be
     fine, coarse = ({name: a[later] for name, a in found.items()} for found in (fine, coarse))
     share = 2.0**-40 + 1000 * tolerance * kinked(s)
 
@@ -92,10 +96,8 @@ def bounds(run: Trajectory) -> Mapping[str, Field]:
     # like `gap`: a difference of floats is known relative to what is subtracted
     terms = s["L"] * (rows(rows(here)) + rows(rows(after)))
     fields = {"parted": Field(size, radius, BTL, terms)}
-    empty = Field(np.zeros((1, int(np.sum(later)), 0)), np.zeros(()), BTL)
     if s["clip"] is not None:
-        others = ("comparison_neurons", *(f"{order}_{what}" for order in ("first", "second") for what in ("size", "error", "radius")))
-        return {**fields, "comparison": Field(*solved("operator", 0), BTL), **dict.fromkeys(others, empty)}
+        return {**empty, **fields, "comparison": Field(*solved("operator", 0), BTL)}
     fields |= {"comparison": Field(*solved("layer", 0), BTL), "comparison_neurons": Field(*solved("neurons", 1), BTL)}
     E, E2 = fine["E"][None], fine["E2"][None]
     off, off2 = (solved(name, 2)[1] for name in ("E", "E2"))

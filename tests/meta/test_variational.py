@@ -254,3 +254,19 @@ def test_more_rounds_of_the_a_priori_bounds_only_sharpen_them() -> None:
         sizes.append([float(log_evaluate(names[k], numbers, where)[1].mid()) for k in ("P", "v", "w", "X", "S")])
     assert all(b <= a for before, after in pairwise(sizes) for a, b in zip(before, after, strict=True))
     assert sizes[2][1] < sizes[0][1]
+
+
+def test_comparison_equations_that_leave_float64_bound_nothing() -> None:
+    spec = Spec.model_validate(
+        {
+            "regime": {"kind": "clipped-flow"},
+            **{"d": 1, "dout": 2, "q": 3, "m": 3, "L": 11, "n": 1, "train": "VW", "rtol": 1e-10, "T": 0.5},
+            "times": [0.0, 0.125, 0.25, 0.375, 0.5],
+            "activation": {"name": "silu", "a": 2.0, "b": 2.0},
+            "clip": {"kind": "radial", "radius": 0.5},
+            "init": {"kind": "fourier", "seed": 1082, "terms": 3},
+            "data": {"kind": "sphere", "seed": 8, "label_scale": 0.1},
+        }
+    )
+    (record,) = check(spec, NumpyImplementation(), selected=claims("variational.one-sided-clipped"))[0]
+    assert record["verdict"] == J.OUT_OF_HYPOTHESIS and record["lhs"] is None
