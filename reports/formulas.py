@@ -53,7 +53,7 @@ def _mend(element: ElementTree.Element, display: bool) -> None:
         del element.attrib["mathvariant"]  # MathML Core knows the letter, not the variant
         element.text = chr(_SANS_SERIF_A + ord(text) - ord("A"))
     if element.tag == "mo" and text in ("‖", "|") and "form" not in element.attrib:
-        element.attrib.update(lspace="0.06em", rspace="0.06em")  # as infix, which position alone makes them, they stand apart
+        element.tag, element.attrib = "mi", {}  # as infix, which position alone makes them, they stand apart
     if element.tag == "mspace" and element.get("width", "").startswith("negative"):
         element.set("width", "-0.167em")
     if display and element.tag == "msub" and element[0].text in _LIMITS:

@@ -76,13 +76,15 @@ def _restyle(element: ElementTree.Element) -> None:
 
 
 def _prune(parent: ElementTree.Element) -> None:
-    for child in list(parent):
-        if child.tag in ("metadata", "style"):
-            parent.remove(child)
-            continue
+    """Drop what is empty, and groups that say nothing: what they hold takes their place."""
+    kept = list[ElementTree.Element]()
+    for child in parent:
         _prune(child)
-        if child.tag in ("g", "defs") and not len(child):
-            parent.remove(child)
+        if child.tag == "g" and set(child.attrib) <= {"id"}:
+            kept += child
+        elif child.tag not in ("metadata", "style") and (child.tag != "defs" or len(child)):
+            kept.append(child)
+    parent[:] = kept
 
 
 def _rename(tree: ElementTree.Element, prefix: str) -> None:
