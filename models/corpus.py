@@ -245,8 +245,11 @@ SUM_NORM = _spec(
     init=_arrays(A=[[1.0]], V=[[[0.588]]], W=[[[0.5]]], B=[[1.0]]),
     data=_arrays(x=[[1.0]], y=[[3.0]]),
 )
+# K₁ above K₂: x is small and σ linear, so that the steps of Proposition 7 in K are equalities for model (3) too
+STEEP = _given(1, 2, [1.0], [1.0], [0.15], [1.0], T=0.01, activation={"name": "identity"})
 STEPS = (
     SUM_NORM,
+    STEEP,
     _spec("clipped-flow", 1, 1, 1, 1, 2, 1, T=0.1, clip=_clip("smooth", 0.01), init={"kind": "paper", "seed": 1104}),  # |W(0)| = 1.992
     _spec("clipped-flow", 1, 1, 1, 1, 3, 1, T=0.1, clip=_clip("coordinate", 0.01), init={"kind": "gp", "seed": 1}, data=_sphere(2, 10.0)),
     _spec("clipped-flow", 2, 1, 2, 2, 3, 2, T=0.1, clip=_clip("smooth", 100.0), activation={"name": "identity"}),

@@ -233,10 +233,29 @@ class GeneralRun:
         return self.descent(self.gradients)
 
     @cached_property
-    def jacobians(self) -> tuple[Array, Array]:
-        """∂₁f(h_k, Z_{k+1}) [1 T L n q q] and ∂₂f [1 T L n q p]."""
-        h, z = self.hidden[..., :-1, :, :], self.states["Z"][..., None, :]
-        return self.branch.state_jacobian(h, z), self.branch.parameter_jacobian(h, z)
+    def state_jacobian(self) -> Array:
+        """∂₁f(h_k, Z_{k+1}) [1 T L n q q]."""
+        return self.branch.state_jacobian(self.hidden[..., :-1, :, :], self.states["Z"][..., None, :])
+
+    @cached_property
+    def parameter_jacobian(self) -> Array:
+        """∂₂f(h_k, Z_{k+1}) [1 T L n q p]."""
+        return self.branch.parameter_jacobian(self.hidden[..., :-1, :, :], self.states["Z"][..., None, :])
+
+    @cached_property
+    def state_norm(self) -> Array:
+        """‖∂₁f‖₂ [1 T L n]."""
+        return np.asarray(np.linalg.norm(self.state_jacobian, ord=2, axis=(-2, -1)))
+
+    @cached_property
+    def parameter_norms(self) -> tuple[Array, Array]:
+        """‖∂₂f‖₂ [1 T L n], and that of its change from one layer to the next [1 T L-1 n]."""
+        J = self.parameter_jacobian
+        return np.linalg.norm(J, ord=2, axis=(-2, -1)), np.linalg.norm(np.diff(J, axis=-4), ord=2, axis=(-2, -1))
+
+    def pull_change(self, p: Array) -> Array:
+        """|∂₂f(h_k, Z_{k+1})ᵀ p_k - ∂₂f(h_{k-1}, Z_k)ᵀ p_{k-1}| [1 T L-1 n] for the p [1 T L n q] that goes with each layer."""
+        return euclid(np.diff(np.einsum("...qp,...q->...p", self.parameter_jacobian, p), axis=-3))
 
     @cached_property
     def forward_mode(self) -> Array:

@@ -122,7 +122,7 @@ class Rounding:
         return np.asarray(_SECOND_ORDER * (scaled + gamma(s["m"]) * h[..., :-1, :] + 2 * U * h[..., 1:, :]))
 
     @cached_property
-    def _jacobian(self) -> Array:
+    def jacobian(self) -> Array:
         """|J_k|₂ per sample [... L n]."""
         s = self.spec
         norms = []
@@ -139,7 +139,7 @@ class Rounding:
         anywhere = self.K * V * W / (s["L"] * np.sqrt(s["q"] * s["m"]))
         if not np.isfinite(self.S2):
             return np.asarray(anywhere)
-        here = self._jacobian[..., k, :] + self.S2 * V * W**2 * delta / (s["L"] * s["q"] * np.sqrt(s["m"]))
+        here = self.jacobian[..., k, :] + self.S2 * V * W**2 * delta / (s["L"] * s["q"] * np.sqrt(s["m"]))
         return np.asarray(np.minimum(anywhere, here))
 
     @cached_property

@@ -15,7 +15,8 @@ def slope(values: Array, radii: Array) -> tuple[float, float]:
     """Extrapolated local slope of values on doubling depths, and its radius.
 
     The radius is the larger of the last two corrections (from the column before, and from the depth before: one alone can be small by
-    accident) plus the radii's propagation; the column is the one where that is smallest.
+    accident) plus the radii's propagation; the column is the one where that is smallest. For the local slopes themselves it is twice the
+    last change: what is left of b₁/L is as large as that, and larger by the next order.
 
     values, radii: [depths], at least 4, all positive. Raises ValueError otherwise.
     """
@@ -24,7 +25,7 @@ def slope(values: Array, radii: Array) -> tuple[float, float]:
         raise ValueError(f"a slope needs at least 4 positive values on doubling depths, got {values.tolist()}")
     column = np.log2(values[1:] / values[:-1])
     error = (radii[1:] / values[1:] + radii[:-1] / values[:-1]) / np.log(2)
-    best = (abs(float(column[-1] - column[-2])) + float(error[-1]), float(column[-1]))
+    best = (2 * abs(float(column[-1] - column[-2])) + float(error[-1]), float(column[-1]))
     for power in range(1, len(column) - 1):
         factor = 2.0**power
         following = (factor * column[1:] - column[:-1]) / (factor - 1)

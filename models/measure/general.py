@@ -84,7 +84,7 @@ def adjoint(run: GeneralRun) -> Mapping[str, Field]:
     """(13): adjoint states by forward mode against the recurrence."""
     p, P = run.forward_mode, run.adjoint_terms
     error = 2 * np.sqrt(run.spec.q) * run.adjoint_error
-    a, J = run.bounds[0], run.jacobians[0]
+    a, J = run.bounds[0], run.state_jacobian
     own = run.jacobian_error[0] + gamma(run.spec.q) * a
     product = a * error[..., 1:, :] + own * P[..., 1:, :]
     last = run.output - run.batch.y
@@ -221,7 +221,7 @@ def hidden_sizes(run: GeneralRun) -> Mapping[str, Field]:
 @measures(*("p_size", "p_next_size", "dp_size", "J_size", "Jt_size", "p_last_size", "B_error_size"), on=GeneralRun)
 def adjoint_sizes(run: GeneralRun) -> Mapping[str, Field]:
     """Norms of adjoint states by (13) and of their changes; P is the scale."""
-    p, dp, P, a, J = run.p, run.adjoint_error, run.adjoint_terms, run.bounds[0], run.jacobians[0]
+    p, dp, P, a, J = run.p, run.adjoint_error, run.adjoint_terms, run.bounds[0], run.state_jacobian
     norm, after = euclid(p), p[..., 1:, :, :]
     own = run.jacobian_error[0] + gamma(run.spec.q + 2) * a
     product = a * dp[..., 1:, :] + own * P[..., 1:, :]
@@ -241,15 +241,17 @@ def adjoint_sizes(run: GeneralRun) -> Mapping[str, Field]:
 
 @measures("Bh_size", "y_size", "J1_norm", "J2_norm", "dJ2_norm", on=GeneralRun)
 def derivative_norms(run: GeneralRun) -> Mapping[str, Field]:
-    """Operator norms of the Jacobians and of the change of ∂₂f; LAPACK's backward error is at most max(q, p) u times the Frobenius norm."""
-    fields = {}
-    for name, J, error in zip(("J1_norm", "J2_norm"), run.jacobians, run.jacobian_error, strict=True):
-        lapack = 4 * max(J.shape[-2:]) * U * frobenius(J)
-        fields[name] = size(np.linalg.norm(J, ord=2, axis=(-2, -1)), error + lapack, BTLN)
-    J, e = run.jacobians[1], run.jacobian_error[1]
-    change, both = np.diff(J, axis=-4), frobenius(J[..., 1:, :, :, :]) + frobenius(J[..., :-1, :, :, :])
-    radius = e[..., 1:, :] + e[..., :-1, :] + 4 * max(J.shape[-2:]) * U * both
-    fields["dJ2_norm"] = size(np.linalg.norm(change, ord=2, axis=(-2, -1)), radius, BTLN, both)
+    """Operator norms of the Jacobians and of the change of ∂₂f, of rank at most q: an SVD is off by at most 4 max(q, p) u times the
+    Frobenius norm (LAPACK), the root of the largest eigenvalue of a Gram matrix by (p + q²) u/2 times it."""
+    s, (a, b, _, _) = run.spec, run.bounds
+    own = 4 * (run.branch.p + s.q**2) * np.sqrt(s.q) * U
+    (one, two), (norm, change) = run.jacobian_error, run.parameter_norms
+    e, both = two + own * b, b[..., 1:, :] + b[..., :-1, :]
+    fields = {
+        "J1_norm": size(run.state_norm, one + own * a, BTLN),
+        "J2_norm": size(norm, e, BTLN),
+        "dJ2_norm": size(change, e[..., 1:, :] + e[..., :-1, :], BTLN, both),
+    }
     fields["Bh_size"] = size(euclid(run.output), run.residual_error, BTN, run.residual_terms)
     fields["y_size"] = size(euclid(run.batch.y), np.zeros(()), ("sample",))
     return fields
@@ -261,17 +263,16 @@ def derivative_norms(run: GeneralRun) -> Mapping[str, Field]:
 @measures("sum_20", "sum_20_early", "split_20", "split_20_early", on=GeneralRun)
 def products(run: GeneralRun) -> Mapping[str, Field]:
     """The sums of (20) with the indices of (15), and an index early."""
-    J, p, dp, P = run.jacobians[1], run.p, run.adjoint_error, run.adjoint_terms
+    p, dp, P = run.p, run.adjoint_error, run.adjoint_terms
     b, own = run.bounds[1], run.jacobian_error[1] + gamma(run.spec.q + 2) * run.bounds[1]
     L, f = run.spec.L, derivative_norms(run)
     norm, change = f["J2_norm"], f["dJ2_norm"]
     fields = {}
     for name, shift in (("20", 1), ("20_early", 0)):
         q, dq, Q = (v[..., shift : L + shift, :] for v in (euclid(p), dp, P))  # the p that goes with ∂₂f(h_k, Z_{k+1})
-        product = np.einsum("...qp,...q->...p", J, p[..., shift : L + shift, :, :])
         error, terms = b * dq + own * Q, b * Q
         both, radius = terms[..., 1:, :] + terms[..., :-1, :], error[..., 1:, :] + error[..., :-1, :]
-        value = euclid(np.diff(product, axis=-3))
+        value = run.pull_change(p[..., shift : L + shift, :, :])
         fields[f"sum_{name}"] = size(np.mean(value, axis=-1), np.mean(radius + 4 * U * both, axis=-1), BTL, np.mean(both, axis=-1))
         step = euclid(np.diff(p[..., shift : L + shift, :, :], axis=-3))
         step_error = dq[..., 1:, :] + dq[..., :-1, :] + 4 * U * (Q[..., 1:, :] + Q[..., :-1, :])

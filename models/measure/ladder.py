@@ -37,7 +37,12 @@ class LadderRun:
         assert isinstance(spec.regime, DepthLadder)
         self.spec, self.depths = spec, np.array(spec.regime.depths)
         self.batch = realise(spec, arrays, spec.regime.depths[-1])
-        self._arrays, self._implementation = arrays, implementation
+        self._arrays, self.implementation = arrays, implementation
+
+    @cached_property
+    def trained(self) -> list[Trajectory]:
+        """The network at each depth."""
+        return [Trajectory(realise(self.spec, self._arrays, int(L)), self.implementation) for L in self.depths]
 
     @cached_property
     def gaps(self) -> tuple[Array, Array]:
@@ -48,8 +53,8 @@ class LadderRun:
         most max|u(u² - 1)|/6 < 0.065 of the third difference, which the radius includes.
         """
         values, radii = [], []
-        for L in self.depths:
-            gap = Fields(Trajectory(realise(self.spec, self._arrays, int(L)), self._implementation))["gap"]
+        for trajectory in self.trained:
+            gap = Fields(trajectory)["gap"]
             _, t, k = np.unravel_index(int(np.argmax(gap.values)), gap.values.shape)
             row = gap.values[0, t]
             refined, error = vertex(row, int(k))

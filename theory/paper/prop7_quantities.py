@@ -80,3 +80,4 @@ mean_p = measured("mean_p", r"\tfrac1n\sum_i\|p_k\|", "BTL", "mean adjoint state
 mean_p_early = measured("mean_p_early", r"\tfrac1n\sum_i\|p_{k-1}\|", "BTL", "the same an index early")
 mean_p_dh = measured("mean_p_dh", r"\tfrac1n\sum_i\|p_k\|\|h_k-h_{k-1}\|", "BTL", "mean of adjoint state times change of the hidden state")
 mean_p_dh_early = measured("mean_p_dh_early", r"\tfrac1n\sum_i\|p_{k-1}\|\|h_k-h_{k-1}\|", "BTL", "the same an index early")
+EARLY = {sum_20_early, split_20_early, mean_dp_early, mean_p_early, mean_p_dh_early}

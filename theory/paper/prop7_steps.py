@@ -26,7 +26,7 @@ from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import general as G
 from depthlimit.theory.paper import prop7_quantities as P
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.paper.prop7 import K1, K2, K21, K22, E_h, K, Kp, M, alpha, beta
+from depthlimit.theory.paper.prop7 import FLOWS, K1, K2, K21, K22, SMOOTH, E_h, K, Kp, M, alpha, beta
 from depthlimit.theory.registry import register
 
 _BOUND = sp.Symbol("P", nonnegative=True)  # of the adjoint states
@@ -83,8 +83,7 @@ def step(
         equality = Condition("no inequality of the step is strict here", lhs, "=", rhs) if relation == "<=" else None
         if from_start:  # at t = 0 both sides are what they were given to be
             equality = Condition("what has moved is not resolved", Q.t * lhs, "=", Q.t * rhs, trivial=True)
-        known = sp.sympify(lhs).free_symbols | sp.sympify(rhs).free_symbols
-        used = _closure(known, constants)
+        used = _closure(sp.sympify(lhs).free_symbols | sp.sympify(rhs).free_symbols, constants)
         register(
             Claim(
                 f"prop7.{label}",
@@ -92,7 +91,7 @@ def step(
                 relation,
                 rhs,
                 Source(_7, "proof" if role is Role.STEP else "statement", equation, page),
-                G.REGIMES,
+                _regimes(kind, rhs, used, constants, expect),
                 meaning,
                 tex,
                 role=role,
@@ -100,6 +99,7 @@ def step(
                 inputs=kind,
                 where={k: v for k, v in constants.items() if k in used},
                 hypotheses=(_BOUNDED,) if kind == "a-priori" else (),
+                needs=SMOOTH,
                 equality=equality,
                 premises=premises,
                 tool=tool,
@@ -107,6 +107,16 @@ def step(
                 note=note,
             )
         )
+
+
+def _regimes(kind: str, rhs: sp.Expr, used: set[sp.Symbol], where: Definitions, expect: str | None) -> tuple[str, ...]:
+    """What speaks of one state and is expected to hold is checked on implementations of model (3) too.
+
+    Not so what contains e^K: for model (3) K₂ contains e^{K₁}, and a bound that overflows says nothing there. Nor the sums with the index
+    of the print.
+    """
+    tower = any(part.has(sp.exp(K)) for part in (rhs, *(where[symbol] for symbol in used & where.keys())))
+    return G.REGIMES if kind != "instantaneous" or expect or tower or used & P.EARLY else (*G.REGIMES, *FLOWS)
 
 
 def _closure(symbols: set[sp.Symbol], where: Definitions) -> set[sp.Symbol]:

@@ -133,7 +133,7 @@ def _wrong(name: str, run: type[GeneralRun], *labels: str, spec: str = "general"
     return Fault(f"general-{name}", (run.__doc__ or "").splitlines()[0], (spec,), ids, runs=run)
 
 
-def _where(**factors: object) -> Callable[[Claim], Claim]:
+def where(**factors: object) -> Callable[[Claim], Claim]:
     """Definitions times a factor, or what a function makes of them; by the names of their symbols."""
 
     def change(c: Claim) -> Claim:
@@ -170,34 +170,34 @@ _STEPS = (
     *((f"path-{b}", (("as-printed", _ALONG),), _S, "half the length of the path", _put(v, v / 2)) for b, v in _PATHS.items()),
     *((f"path-bound-{b}", (("as-printed", _A),), _S, "half of M_π", _put(P.M_pi_euclid, P.M_pi_euclid / 2)) for b in "AZB"),
     ("horizon", (("as-printed", _A),), _S, "half of T", lambda c: replace(c, where={k: v.subs(Q.T, Q.T / 2) for k, v in c.where.items()})),
-    *((f"general-norm-{b}", (("as-printed", _A),), _S, "M without M₀", _where(M=lambda v: v - P.M0_euclid)) for b in "AZB"),
-    ("K1", _BOTH, _S, "K₁/L for K₁", _where(K_1=1 / Q.L)),
-    ("K2", _BOTH, _S, "K₂/L for K₂", _where(K_2=1 / Q.L)),
-    ("hidden-growth", _BOTH, _S, "1 + K₁/L² for 1 + K₁/L", _where(K_1=1 / Q.L)),
+    *((f"general-norm-{b}", (("as-printed", _A),), _S, "M without M₀", where(M=lambda v: v - P.M0_euclid)) for b in "AZB"),
+    ("K1", _BOTH, _S, "K₁/L for K₁", where(K_1=1 / Q.L)),
+    ("K2", _BOTH, _S, "K₂/L for K₂", where(K_2=1 / Q.L)),
+    ("hidden-growth", _BOTH, _S, "1 + K₁/L² for 1 + K₁/L", where(K_1=1 / Q.L)),
     ("hidden-growth", _SHARP, _S, "1 + K₁/L² for 1 + K₁/L", _put(P.K1_here, P.K1_here / Q.L)),
-    ("hidden-bound", _BOTH, _S, "e^{K₁/L} for e^{K₁}", _where(K_1=1 / Q.L)),
-    ("embedded-bound", _BOTH, _S, "M² for M", _where(M=lambda v: v**2)),
-    ("compact-h", _BOTH, _S, "M M_X without e^{K₁}", _where(H_E=lambda v: v.subs(sp.exp(K1), 1))),
-    ("K", _BOTH, _S, "K₁K₂ for the larger of the two", _where(K=lambda v: sp.Mul(*v.args))),
-    ("mean-value", _BOTH, _S, "half of K'", _where(**{"K'": _half})),
-    ("mean-value", _SHARP, _S, "half of K'₂₁", _where(**{"K'_21": _half})),
+    ("hidden-bound", _BOTH, _S, "e^{K₁/L} for e^{K₁}", where(K_1=1 / Q.L)),
+    ("embedded-bound", _BOTH, _S, "M² for M", where(M=lambda v: v**2)),
+    ("compact-h", _BOTH, _S, "M M_X without e^{K₁}", where(H_E=lambda v: v.subs(sp.exp(K1), 1))),
+    ("K", _BOTH, _S, "K₁K₂ for the larger of the two", where(K=lambda v: sp.Mul(*v.args))),
+    ("mean-value", _BOTH, _S, "half of K'", where(**{"K'": _half})),
+    ("mean-value", _SHARP, _S, "half of K'₂₁", where(**{"K'_21": _half})),
     ("velocity-difference", _ONE, "general", "without the factor L", scaled(1 / Q.L)),
     ("split-samples", _ONE, "general-index", "the indices of the print", _rhs(P.sum_20_early)),
     ("split-products", (("as-printed", _I), ("corrected", _I)), _D, "half of both products", scaled(_half)),
     ("eq20", _ONE, "general-index", "the indices of the print", _rhs(P.split_20_early)),
-    ("returning", _FIXED, _D, "without K'", _where(**{"K'": 0})),
-    ("returning", _SHARP, _D, "without K'₂₁", _where(**{"K'_21": 0})),
+    ("returning", _FIXED, _D, "without K'", where(**{"K'": 0})),
+    ("returning", _SHARP, _D, "without K'₂₁", where(**{"K'_21": 0})),
     ("p-triangle", _ONE, _S, "1/L² for 1/L", _put(P.Jt_size, P.Jt_size / Q.L)),
     ("p-step", _BOTH, _S, "K/L² for K/L", scaled(1 / Q.L)),
     ("h-step", _BOTH, _S, "K/L² for K/L", scaled(1 / Q.L)),
-    ("h-step-bound", _BOTH, _S, "M² for M", _where(M=lambda v: v**2)),
-    ("thus", _FIXED, _D, "without K'", _where(**{"K'": 0})),
-    ("thus", _SHARP, _D, "without K'₂₁", _where(**{"K'_21": 0})),
-    ("p-growth", _BOTH, _S, "K/L² for K/L", _where(K=1 / Q.L)),
-    ("p-bound", _BOTH, _S, "e^{K/L} for e^K", _where(K=1 / Q.L)),
-    ("p-last-bound", _BOTH, _S, "M² for M", _where(M=lambda v: v**2)),
+    ("h-step-bound", _BOTH, _S, "M² for M", where(M=lambda v: v**2)),
+    ("thus", _FIXED, _D, "without K'", where(**{"K'": 0})),
+    ("thus", _SHARP, _D, "without K'₂₁", where(**{"K'_21": 0})),
+    ("p-growth", _BOTH, _S, "K/L² for K/L", where(K=1 / Q.L)),
+    ("p-bound", _BOTH, _S, "e^{K/L} for e^K", where(K=1 / Q.L)),
+    ("p-last-bound", _BOTH, _S, "M² for M", where(M=lambda v: v**2)),
     ("p-final", _BOTH, _S, "M_Y dropped", _put(Q.M_Y, sp.Integer(0))),
-    *((label, editions, _D, "the factor 2 of β dropped", _where(beta=_half)) for label, editions in _LAST),
+    *((label, editions, _D, "the factor 2 of β dropped", where(beta=_half)) for label, editions in _LAST),
 )  # fmt: skip
 _EQUALITIES = (
     ("eq13.general-layer", "corrected", "K/L² for K/L in the recurrence", lambda c: replace(c, rhs=c.rhs.subs(Q.L, Q.L**2))),
@@ -206,7 +206,7 @@ _EQUALITIES = (
 )
 FAULTS: tuple[Fault, ...] = (
     *(
-        claim_fault(f"prop7-{label}-alpha-{e}-{i}", "general-alternating", f"prop7.{label}[{e},{i}]", "α dropped", _where(alpha=0))
+        claim_fault(f"prop7-{label}-alpha-{e}-{i}", "general-alternating", f"prop7.{label}[{e},{i}]", "α dropped", where(alpha=0))
         for label, editions in _LAST
         for e, i in editions
     ),

@@ -1,0 +1,93 @@
+"""Every line that Sections 1, 3 and 4.1 (to Theorem 4's equation (9)), A.1, A.4 and B.1 to B.3 display stands in the registry.
+
+Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
+images: each with the labels that check it, or with the reason why nothing in it can be checked.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from depthlimit.theory.registry import claims
+
+NUMBERED = [*range(1, 10), *range(11, 22), *range(32, 37)]
+PAGES = {*range(1, 9), *range(14, 18), *range(23, 26), 31, 32}
+
+# page, display, labels separated by spaces, or the reason in parentheses
+UNNUMBERED: tuple[tuple[int, str, str], ...] = (
+    (2, "dV_k/dt = -L ∂ℓ/∂V_k", "eq1.flow"),
+    (3, "ℓ = (1/n) Σ|F(x_i) - y_i|²", "loss.mean-squared-error"),
+    (3, "A = (I, 0), B = (0, I)", "section3.isometry section3.overlap prop3.start-A prop3.start-B"),
+    (4, "Proposition 1", "prop1.growth-A prop1.growth-Z prop1.growth-B"),
+    (4, "π: the projection on the ball of ℓ∞", "section3.clip-entries section3.clip-projection section3.clip-lipschitz"),
+    (4, "Proposition 2: sup|F(x) - F^L(x)| <= C/L", "prop2.output prop2.rate prop2.weights"),
+    (4, "dH/ds = 0 at the start", "section3.trivial-ode"),
+    (5, "Proposition 3: max(‖A‖, ‖V_k‖, ‖W_k‖, ‖B‖) <= M", "prop3.norm-A prop3.norm-Z prop3.norm-B prop3.max-norm"),
+    (5, "Proposition 3: max(‖V_{k+1} - V_k‖, ‖W_{k+1} - W_k‖) <= K/L", "prop3.gap prop3.rate"),
+    (6, "‖𝒱(s', t) - 𝒱(s, t)‖ <= K|s' - s|, and 𝒲", "section4.lipschitz-V section4.lipschitz-W"),
+    (6, "the bounds of (7) diverge exponentially with T", "section4.growth-of-M"),
+    (7, "V_k(0) = 𝒱₀(k/L), W_k(0) = 𝒲₀(k/L), K(x, x')", "section43.start-V section43.start-W section43.covariance"),
+    (14, "‖g(u, v) - g(u', v')‖ <= K‖u - u'‖ + K‖v - v'‖, four times", "(defines what Lipschitz means; nothing about the network)"),
+    (15, "‖∂₂₂f‖₂ = sup‖∂₂₂f u‖₂", "(defines a norm; that norm is what prop7.mean-value uses)"),
+    (15, "Z_k(0) = Z^init(k/L)", "section43.start-V section43.start-W"),
+    (15, "M_π, M_0, M = M_0 + T M_π", "prop7.path-bound-A prop7.horizon prop7.speed prop3.M0 prop3.M-pi-Z"),
+    (16, "‖Z_{k+1} - Z_k‖ <= (... + βT/L) e^{αT}", "prop7.general-gap prop7.gap"),
+    (16, "α and β", "prop7.general-rate prop7.gap-rate"),
+    (16, "K₂, K, K'", "prop7.K2 prop7.K prop7.mean-value"),
+    (16, "(A, Z, B) -> π(-∂ℓ)", "eq5.general-A eq5.general-Z eq5.general-B eq5.A eq5.V eq5.W eq5.B"),
+    (16, "‖A(t)‖ <= ‖A(0)‖ + ∫‖A'‖ <= M_0 + ∫M_π <= M", "prop7.path-A prop7.path-bound-A prop7.horizon"),
+    (16, "similarly B and Z", "prop7.path-B prop7.path-bound-B prop7.path-Z prop7.path-bound-Z"),
+    (16, "‖h_{k+1}‖ = ‖h_k + f/L‖ <= (1 + K₁/L)‖h_k‖", "eq12.layer prop7.hidden-growth"),
+    (16, "‖∂₂f(h_{k-1}, Z_k)‖₂ <= K", "prop7.K"),
+    (16, "‖∂₂f(h_k, Z_{k+1}) - ∂₂f(h_{k-1}, Z_k)‖₂ <= K'(...)", "prop7.mean-value"),
+    (17, "returning to (20)", "prop7.returning"),
+    (17, "‖p_k - p_{k-1}‖ = ‖∂₁f p_k‖/L <= (K/L)‖p_k‖", "prop7.p-change prop7.p-step"),
+    (17, "‖h_k - h_{k-1}‖ = ‖f‖/L <= (K/L)‖h_{k-1}‖ <= ...", "prop7.h-change prop7.h-step prop7.h-step-bound"),
+    (17, "thus", "prop7.thus"),
+    (17, "‖p_k‖ <= ‖p_{k+1}‖ + ‖∂₁f p_{k+1}‖/L <= ...", "prop7.p-triangle prop7.p-growth"),
+    (17, "‖p_k‖ <= e^K‖p_L‖ = ... <= ... <= 2e^K M(e^K M² M_X + M_Y)", "prop7.p-bound prop7.p-last prop7.p-last-bound prop7.p-final"),
+    (17, "‖Z_k' - Z_{k+1}'‖ <= α‖Z_k - Z_{k+1}‖ + β/L", "prop7.general-rate prop7.gap-rate"),
+    (17, "its integral", "prop7.general-integral"),
+    (17, "Grönwall", "prop7.general-gap"),
+    (23, "Θ^L(s) = θ_{⌊(L-1)s⌋+1}", "eq8.layers eq8.shift prop11.index"),
+    (23, "‖dU/ds‖ = ‖g‖ <= C‖U‖", "prop11.speed"),
+    (23, "‖U‖ <= ‖a‖e^C <= D_E e^C", "prop11.U-norm prop11.U-ball"),
+    (23, "‖u_{k+1}‖ <= ‖u_k‖ + ‖g‖/L <= (1 + C/L)‖u_k‖", "prop11.u-triangle prop11.u-step"),
+    (24, "‖u_k‖ <= ‖u_0‖e^C = ‖a^L‖e^C <= D_E e^C", "prop11.u-norm prop11.u-ball"),
+    (24, "Δ_k = ‖U(k/L) - u_k‖", "prop11.start prop11.triangle"),
+    (24, "Taylor expansion of U, and its remainder", "prop11.taylor prop11.remainder-integral prop11.remainder"),
+    (24, "Δ_{k+1} <= ... four lines", "prop11.triangle prop11.triangle-sharp prop11.lipschitz"),
+    (24, "Δ_{k+1} <= ... with Θ^L", "prop11.recursion prop11.index prop11.theta-triangle prop11.theta-shift prop11.recursion-sup"),
+    (25, "Corollary 12", "cor12.gap"),
+    (25, "Corollary 13", "cor13.gap"),
+    (31, "f(h, (V, W)) = Vσ(Wh/√q)/√m in Proposition 7", "prop1.growth-A eq3.layer"),
+    (31, "C'(1/L + sup‖Θ - Θ^L‖)", "prop2.hidden"),
+    (31, "sup‖Θ - Θ^L‖ <= C''/L and ‖h_L - H(1)‖ <= C'(1 + C'')/L", "prop2.interpolation prop2.state prop2.readout"),
+    (32, "‖A‖ <= M, ‖V_k‖ + ‖W_k‖ <= M, ‖B‖ <= M", "prop7.norm-A prop7.norm-Z prop7.norm-B prop3.norm-of-vector"),
+    (32, "‖Z‖ = ‖V‖ + ‖W‖", "prop3.norms-lower prop3.norms-upper prop3.operator-norm prop3.norm-of-vector"),
+    (32, "M, M_0, M_π", "prop3.M0 prop3.M-pi-A prop3.M-pi-Z prop3.M-pi-B"),
+    (32, "‖A(0)‖ = √d, ‖V(0)‖ = 0, ‖W(0)‖ <= 2√(qm), ‖B(0)‖ = √d'", "prop3.start-A prop3.start-B prop3.event lemma20.tail"),
+    (32, "Z_k(0) = Z_{k+1}(0)", "prop3.start-layers"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", NUMBERED)
+def test_every_numbered_equation_is_the_source_of_a_claim(number: int) -> None:
+    found = [c.id for c in claims() if c.source.equation == f"({number})" and c.source.page in PAGES]
+    assert found
+
+
+@pytest.mark.parametrize(("page", "display", "labels"), UNNUMBERED, ids=lambda v: str(v) if isinstance(v, int) else None)
+def test_every_display_without_a_number_is_checked_or_says_why_not(page: int, display: str, labels: str) -> None:
+    assert page in PAGES and display
+    if not labels.startswith("("):
+        assert set(labels.split()) <= {c.label for c in claims()}
+
+
+def test_every_step_of_these_pages_is_listed() -> None:
+    """A label that is new on one of these pages belongs in the list, or has a number."""
+    listed = {label for _, _, labels in UNNUMBERED if not labels.startswith("(") for label in labels.split()}
+    steps = {
+        c.label for c in claims() if c.role == "step" and c.source.page in PAGES and not c.source.equation and c.edition != "sharpened"
+    }
+    assert steps - listed == set()
