@@ -46,9 +46,9 @@ LOWER = (Q.s0, x_least)  # inputs of which a lower end bounds; of the others it 
 STATE = tuple(sp.Symbol(s, nonnegative=True) for s in ("V", "W", "A", "B", "nu_V", "nu_W"))
 _V, _W, _A, _B, _nu_V, _nu_W = STATE
 
-(D, v, R_W, D_A, D_B, a, alpha, beta, crude, drift, X, moved, S, H, G, kappa) = (
+(D, v, R_W, D_A, D_B, growth, alpha, beta, crude, drift, X, moved, S, H, G, kappa) = (
     sp.Symbol(s, nonnegative=True)
-    for s in ("D", "v", "R_W", "D_A", "D_B", "a", "alpha", "beta", "crude", "drift", "X", "moved", "S", "H", "G", "kappa")
+    for s in ("D", "v", "R_W", "D_A", "D_B", "growth", "alpha", "beta", "crude", "drift", "X", "moved", "S", "H", "G", "kappa")
 )
 
 
@@ -66,7 +66,7 @@ def _above(value: sp.Expr) -> sp.Expr:
 
 
 _WEIGHTS = variational.norm_constants({"v": v, "w": Q.w0 + R_W, "X": X, "H": H, "S": S, "hd_F": v * S / sp.sqrt(Q.m)})
-_PULL = _above(1 - a) * _above(1 - D_B)  # |p_k|_F over 2√(ℓ/n), from below
+_PULL = _above(1 - growth) * _above(1 - D_B)  # |p_k|_F over 2√(ℓ/n), from below
 
 
 @dataclass(frozen=True)
@@ -87,16 +87,16 @@ SYSTEM = System(
         R_W: sp.Min(_W, sp.sqrt(Q.L) * D),
         D_A: sp.Min(_A, D),
         D_B: sp.Min(_B, D),
-        a: Q.K_sigma / sp.sqrt(Q.q * Q.m) * sp.Min(v * (Q.w0 + R_W), D * Q.w0 + D**2 / 2),
+        growth: Q.K_sigma / sp.sqrt(Q.q * Q.m) * sp.Min(v * (Q.w0 + R_W), D * Q.w0 + D**2 / 2),
         alpha: sp.Min(1 + D_A, sp.sqrt(1 + 2 * D_B**2 + (2 * Q.w0 + R_W) * R_W)),
         beta: sp.Min(1 + D_B, sp.sqrt(1 + D**2)),
-        crude: expm1(a) * alpha * Q.XF,
+        crude: expm1(growth) * alpha * Q.XF,
         drift: sp.Min(crude, v * _saturated(_activation(crude)) / sp.sqrt(Q.m)),
         X: alpha * Q.X2 + drift,
         moved: _activation(drift),
         S: _saturated(moved),
-        H: sp.exp(a) * alpha * Q.M_X,
-        G: 2 * beta * sp.exp(a) / sp.sqrt(Q.n),
+        H: sp.exp(growth) * alpha * Q.M_X,
+        G: 2 * beta * sp.exp(growth) / sp.sqrt(Q.n),
         kappa: 4
         / Q.n
         * (
