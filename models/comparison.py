@@ -3,9 +3,9 @@
 Each step finds ȳ >= y + w g(t+h, ȳ) by repeated evaluation, a little above each last result, so that what is returned lies above every flow
 that the inputs allow: its excess over the system's solution is of the order of the step. The formulas are compiled from SymPy.
 
-Rounding: one evaluation is a chain of fewer than 100 operations on nonnegative numbers, each with relative error 2⁻⁵², of which e^a multiplies
-those of a by at most 709; each step is widened by 2⁻³⁶, which exceeds that. The differences in κ are of numbers below their values at the
-start, to which its error is relative: 2⁻³⁶ of the first κ is subtracted.
+Rounding: one evaluation is a chain of fewer than 100 operations on nonnegative numbers, each with relative error 2⁻⁵², of which e^a
+multiplies those of a by at most 709; each step is widened by 2⁻³⁶, which exceeds that. The differences in κ are of numbers below their
+values at the start, to which its error is relative: 2⁻³⁶ of the first κ is subtracted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ _WIDENING = 2.0**-36
 def _compiled(definitions: tuple[tuple[sp.Symbol, sp.Expr], ...], outputs: tuple[sp.Expr, ...]) -> Callable[..., list[float]]:
     """A function of the inputs, t and the state, from formulas that use definitions in their order."""
     arguments = (*theory.INPUTS, Q.t, *theory.STATE)
-    return sp.lambdify(arguments, outputs, modules="math", cse=lambda expressions: (list(definitions), list(expressions)))
+    function: Callable[..., list[float]] = sp.lambdify(
+        arguments, outputs, modules="math", cse=lambda expressions: (list(definitions), list(expressions))
+    )
+    return function
 
 
 def _function(system: theory.System, outputs: Sequence[sp.Expr], inputs: Mapping[str, float]) -> Callable[..., list[float]]:

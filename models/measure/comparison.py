@@ -13,7 +13,7 @@ from depthlimit.models.measure.instance import instance
 from depthlimit.models.measure.network import BT
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.measure.unclipped import supremum
-from depthlimit.models.rounding import U, gamma
+from depthlimit.models.rounding import U
 from depthlimit.models.trajectory import Trajectory
 from depthlimit.theory.paper import comparison as theory
 from depthlimit.theory.quantity import Field, number

@@ -12,15 +12,17 @@ W. All bounds hold for every k, and none but the caps depends on L:
    |h_k-Ax|_F <= min((e^a-1)α|x|_F, vS/√m) bounds |h_k|₂ and, with R_W and D_A, D̂ >= |S_k-S̄|_F; S = min(M_σ√(mn), S₀ + D̂).
 4. *Speeds.* |V_k'|_F <= PS/√m, |W_k'|_F <= K_σvPX/√(qm), |A'|_F <= PX₂, |B'|_F <= 2√(ℓ/n)X, and `variational.norm-rate-V`, `-W` for the
    differences ν, each of which is also below 2v, 2R_W.
-5. *Loss.* -ℓ' >= |A'|² + |B'|² + (1/L)Σ|V_k'|² >= κℓ, from below as in the certificate: |p_k|_F >= 2(1-D_B)(1-a)√(ℓ/n) (Π(1-a_k) >= 1 - Σa_k),
-   s_n(h_L) >= s_n(x) - |h_L - A(0)x|, s_n(S_k) >= s_n(S̄) - D̂, each cut at 0. Where no singular value is certified, κ = 0.
+5. *Loss.* -ℓ' >= |A'|² + |B'|² + (1/L)Σ|V_k'|² >= κℓ, from below as in the certificate: |p_k|_F >= 2(1-D_B)(1-a)√(ℓ/n), for
+   Π(1-a_k) >= 1 - Σa_k; s_n(h_L) >= s_n(x) - |h_L - A(0)x|₂ and s_n(S_k) >= s_n(S̄) - D̂, each cut at 0. Where no singular value is
+   certified, κ = 0.
 
-*Comparison.* Let u(t) hold the true suprema (over k) of |V_k|_F, |W_k-W|_F, |A-A(0)|_F, |B-B(0)|_F, ν_V, ν_W, and λ(t) = ln(ℓ₀/ℓ(t)). Each g of
-`RATES` is a speed over √ℓ. It is nondecreasing in t and in every component of the state, its own included: it is built by +, x, min, exp and
-√ from nonnegative nondecreasing parts; κ is nonincreasing by the same token. So u' <= √ℓ g(t, u), λ' >= κ(t, u). If on a step [s, s+h] some ȳ
->= y(s) has z := y(s) + w g(s+h, ȳ) <= ȳ with w = ∫_0^h √ℓ₀ e^{-(λ(s) + κ(s+h, ȳ)τ)/2} dτ, then u(s) <= y(s) implies u <= z on the step: as
-long as u <= ȳ, u grows by at most what z - y(s) allows up to that time, so it cannot be the first to leave ȳ. `models/comparison.py` makes
-such steps: what it returns is a bound, at any number of steps, and no solution of an equation has to be approximated for that.
+*Comparison.* Let u(t) hold the true suprema over k of |V_k|_F, |W_k-W|_F, |A-A(0)|_F, |B-B(0)|_F, ν_V, ν_W, and λ(t) = ln(ℓ₀/ℓ(t)). Each g
+of the rates is a speed over √ℓ. It is nondecreasing in t and in every component of the state, its own included (more than Kamke's
+condition asks): it is built by +, x, min, exp and √ from nonnegative nondecreasing parts; κ is nonincreasing by the same token. So u' <=
+√ℓ g(t, u), λ' >= κ(t, u). If on a step [s, s+h] some ȳ >= y(s) has z := y(s) + w g(s+h, ȳ) <= ȳ with w = ∫_0^h √ℓ₀ e^{-(λ(s) + κ(s+h,
+ȳ)τ)/2} dτ, then u(s) <= y(s) implies u <= z on the step: as long as u <= ȳ, u grows by at most what z - y(s) allows up to that time, so it
+cannot be the first to leave ȳ. `models/comparison.py` makes such steps: what it returns is a bound, at any number of steps, and no solution
+of an equation has to be approximated for that.
 """
 
 from __future__ import annotations
@@ -193,7 +195,7 @@ _claim(
     Q.gap,
     _compared("gap", r"|\hat\nu(t)|", "successive differences"),
     r"\|Z_{k+1}(t)-Z_k(t)\| \le |\hat\nu(t)|,\quad \dot{\hat\nu} = \hat P(\hat N\hat\nu + \hat c/L)",
-    "Without clipping successive weights stay O(1/L) apart, by scalars that feed each other in time: sizes, σ and norms at the start alone.",
+    "Without clipping successive weights stay O(1/L) apart, by scalars that feed each other in time: from norms at the start alone.",
     "comparison.V",
     "comparison.W",
     "variational.norm-rate-V",
