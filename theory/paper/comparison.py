@@ -4,7 +4,8 @@ The initialisation is that of Section 3 with q >= d + d', so A(0), B(0)ᵀ have 
 are W, and ℓ(0) = ℓ₀ = mean |y_i|². p_k is the q x n matrix ∂ℓ/∂h_k (1/n inside), S_k = σ(W_kh_{k-1}/√q), S̄ its value for V = 0 and A(0),
 W. All bounds hold for every k, and none but the caps depends on L:
 
-1. *Energy.* With D = √(tℓ₀), `identities.displacement` gives |A-A(0)|_F, |B-B(0)|_F <= D and |V_k|_F, |W_k-W|_F <= √L D.
+1. *Energy.* With D = √(tℓ₀), `identities.displacement` gives |A-A(0)|_F, |B-B(0)|_F <= D and |V_k|_F, |W_k-W|_F <= √L D; two
+   layers share one budget, so |Z_{k+1}-Z_k| <= √(2L) D whatever the network is: where this is the smaller, nothing is O(1/L) any more.
 2. *Ends.* (BBᵀ)' = -(2/n)(2RRᵀ + RYᵀ + YRᵀ) with residuals R = BH - Y, at most YYᵀ/n as a quadratic form (complete the square), so
    |B|₂² <= 1 + tℓ₀. The conserved matrix gives AAᵀ = A(0)A(0)ᵀ - B(0)ᵀB(0) + BᵀB + (1/L)Σ(W_kᵀW_k - WᵀW - V_kV_kᵀ), and BᵀB <= 2B(0)ᵀB(0) +
    2(B-B(0))ᵀ(B-B(0)), so |A|₂² <= 1 + 2|B-B(0)|_F² + (2|W|₂ + R_W)R_W for |W_k-W|_F <= R_W: second order in what has moved.
@@ -122,7 +123,7 @@ BOUNDS = {  # what the system bounds at a time, but for the loss, and for p, whi
     "h": H,
     "V": v,
     "W": R_W,
-    "gap": sp.sqrt(sp.Min(_nu_V, 2 * v) ** 2 + sp.Min(_nu_W, 2 * R_W) ** 2),
+    "gap": sp.Min(sp.sqrt(sp.Min(_nu_V, 2 * v) ** 2 + sp.Min(_nu_W, 2 * R_W) ** 2), sp.sqrt(2 * Q.L) * D),
 }
 
 
