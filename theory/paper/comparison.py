@@ -137,7 +137,7 @@ _SOURCE = Source("Theorem 4", "comparison system for the plain flow")
 
 def _claim(name: str, lhs: sp.Expr, rhs: sp.Expr, tex: str, meaning: str, *premises: str, **more: object) -> None:
     options = {"needs": _LIPSCHITZ, "role": Role.LEMMA, "hypotheses": unclipped.INITIALISED, "tool": Tool.GRONWALL, **more}
-    start = Condition("at the start", lhs, "=", rhs, trivial=True)
+    start = Condition("both sides agree within the radii (short times)", lhs, "=", rhs, trivial=True)
     register(
         Claim(
             f"comparison.{name}",
@@ -180,10 +180,30 @@ _claim(
     needs=frozenset(),
     tool=Tool.TRIANGLE,
 )
+_spread = Q.K_sigma / sp.sqrt(Q.q * Q.m) * (D * Q.w0 + D**2 / 2)
+_claim(
+    "decay",
+    4
+    / Q.n
+    * (
+        (_above(1 - Q.moved_B) * _above(1 - growth) * x_least) ** 2
+        + _above(x_least - (sp.exp(growth) - 1) * (1 + Q.moved_A) * Q.XF - Q.moved_A * Q.X2) ** 2
+    )
+    * Q.loss,
+    Q.descent_rate,
+    r"-\frac{d\ell}{dt} \ge \frac{4\ell}{n}\Big((1-\|B-B(0)\|_F)_+^2(1-a)_+^2s_n(x)^2"
+    r" + \big(s_n(x)-(e^a-1)(1+\|A-A(0)\|_F)\|x\|_F-\|A-A(0)\|_F\|x\|_2\big)_+^2\Big)",
+    "With no more samples than input dimensions the two ends alone make the loss decay while little has moved.",
+    "identities.energy-rate",
+    inputs="along-trajectory",
+    where={D: sp.sqrt(Q.t * Q.mean_y2), growth: _spread},
+    hypotheses=(*unclipped.INITIALISED, _TRAINED, Condition("n <= d", Q.n, "<=", Q.d)),
+    tool=Tool.PERTURBATION,
+)
 for _name, _lhs, _latex, _meaning, _premises in (
     ("A", unclipped.A_op, r"\hat\alpha", "the operator norm of A", ("comparison.A-balance",)),
     ("B", unclipped.B_op_t, r"\hat\beta", "the operator norm of B", ("comparison.B-root",)),
-    ("loss", Q.loss_t, r"\hat\ell", "the loss", ("identities.energy-rate",)),
+    ("loss", Q.loss_t, r"\hat\ell", "the loss", ("comparison.decay",)),
     ("h", unclipped.h_max, r"\hat H", "every hidden state", ("comparison.A",)),
     ("p", unclipped.p_mean, r"\sqrt n\hat P", "the mean norm of adjoint states", ("comparison.B", "comparison.loss")),
     ("V", Q.moved_V, r"\hat v", "every V_k", ("comparison.p",)),

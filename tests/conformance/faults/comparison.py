@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from depthlimit.conformance.faults.planting import Fault, claim_fault
+from depthlimit.conformance.faults.planting import Fault, claim_fault, scaled
 from depthlimit.models import corpus
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.reference import NumpyImplementation
@@ -45,7 +45,7 @@ _HALF = sp.Rational(1, 2)
 
 
 def _id(name: str) -> str:
-    return f"comparison.{name}[sharpened,{'along-trajectory' if name == 'A-balance' else 'a-priori'}]"
+    return f"comparison.{name}[sharpened,{'along-trajectory' if name in ('A-balance', 'decay') else 'a-priori'}]"
 
 
 def _planted(name: str, meaning: str, spec: str, system: theory.System, *caught_by: str) -> Fault:
@@ -80,6 +80,7 @@ FAULTS: tuple[Fault, ...] = (
         "comparison-root-halved", "balanced", _id("B-root"), "half the labels", lambda c: replace(c, rhs=sp.sqrt(1 + Q.t * Q.mean_y2 / 2))
     ),
     claim_fault("comparison-balance-once", "linear-branch", _id("A-balance"), "B counted once for twice", _one_for_two),
+    claim_fault("comparison-decay-halved", "linear-branch", _id("decay"), "the loss decays half as fast", scaled(_HALF)),
     _planted(
         "balance-once",
         "in |A|₂ the displacement of B counts once for twice",
