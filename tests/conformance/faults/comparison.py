@@ -82,7 +82,7 @@ FAULTS: tuple[Fault, ...] = (
     claim_fault("comparison-balance-once", "linear-branch", _id("A-balance"), "B counted once for twice", _one_for_two),
     claim_fault("comparison-decay-halved", "linear-branch", _id("decay"), "the loss decays half as fast", scaled(_HALF)),
     _planted(
-        "balance-once",
+        "A-balance-once",
         "in |A|₂ the displacement of B counts once for twice",
         "balanced",
         _defined(alpha=sp.Min(1 + theory.D_A, sp.sqrt(1 + theory.D_B**2 + (2 * Q.w0 + theory.R_W) * theory.R_W))),
