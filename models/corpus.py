@@ -72,6 +72,25 @@ SATURATED = _spec(
 )
 SHORT = _spec("plain-flow", 1, 1, 2, 4, 8, 3, T=0.01, rtol=1e-11)  # T ℓ(0) = 0.03
 PLAIN += (ALIGNED, FROBENIUS, SATURATED, SHORT)
+# Found by search: the bounds without clipping at their tightest. One sample, so small that σ is linear: successive weights at the factor √2
+# by which the norm version exceeds two projections that cannot add up; 1 - cos where σσ' is largest: W moves as fast as it can.
+UNCLIPPED = (
+    _spec(
+        *("plain-flow", 1, 1, 2, 3, 2, 1),
+        T=0.1,
+        rtol=1e-11,
+        init={"kind": "paper", "seed": 6478},
+        data={"kind": "gaussian", "seed": 9800, "label_scale": 0.27},
+    ),
+    _spec(
+        *("plain-flow", 1, 1, 2, 1, 2, 1),
+        T=0.002,
+        rtol=1e-11,
+        init={"kind": "paper", "seed": 3085},
+        activation={"name": "one_minus_cos"},
+    ),
+)
+PLAIN += UNCLIPPED
 CLIPPED = (
     _spec("clipped-flow", 2, 2, 4, 4, 2, 3, clip=_clip("coordinate", 0.25), T=0.1),
     _spec("clipped-flow", 2, 1, 4, 5, 6, 3, clip=_clip("radial", 0.2), T=0.25),

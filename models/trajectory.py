@@ -22,6 +22,7 @@ from depthlimit.models.initialisation import parameters
 from depthlimit.models.rounding import Rounding, euclid, frobenius
 from depthlimit.models.spec import Spec
 from depthlimit.models.variational import Linearisation
+from depthlimit.theory.paper.comparison import SYSTEM
 from depthlimit.theory.quantity import Array
 
 BLOCKS = ("A", "V", "W", "B")
@@ -67,6 +68,7 @@ class Trajectory:
     """
 
     linearisation = Linearisation  # of successive weights; planted faults are other ones
+    comparison = SYSTEM  # of the bounds without clipping; planted faults are other ones
 
     def __init__(self, batch: Batch, implementation: Implementation) -> None:
         self.batch, self.implementation = batch, implementation

@@ -2,6 +2,7 @@
 
 from depthlimit.models.measure import (  # noqa: F401
     certificate,
+    comparison,
     conservation,
     consistency,
     counterexamples,

@@ -13,15 +13,15 @@ from depthlimit.theory.quantity import Field, number
 
 @measures("moved_A", "moved_B", "moved_V", "moved_W", on=Trajectory)
 def displacements(run: Trajectory) -> Mapping[str, Field]:
-    """Displacements along the implementation's flow, within the error that the protocol allows."""
+    """Displacements along the implementation's flow, within the error that the protocol allows; differences of what has hardly moved."""
     s, e = run.flowed, run.state_error
     fields = {}
     for k in BLOCKS:
         moved = frobenius(s[k] - s[k][:, :1])
         layers = k in "VW"
-        fields[f"moved_{k}"] = Field(
-            moved, e[k][..., None] if layers else e[k], ("batch", "time", "layer") if layers else ("batch", "time")
-        )
+        terms = frobenius(s[k]) + frobenius(s[k][:, :1])
+        axes = ("batch", "time", "layer") if layers else ("batch", "time")
+        fields[f"moved_{k}"] = Field(moved, e[k][..., None] if layers else e[k], axes, terms)
     return fields
 
 

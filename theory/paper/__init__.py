@@ -26,3 +26,4 @@ from depthlimit.theory.paper import conservation
 from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped
 from depthlimit.theory.paper import theorem4
+from depthlimit.theory.paper import comparison

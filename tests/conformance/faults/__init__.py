@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from depthlimit.conformance.faults import consistency, controls, general, networks, planting, statements, steps, variational
+from depthlimit.conformance.faults import (
+    comparison,
+    consistency,
+    controls,
+    general,
+    networks,
+    planting,
+    statements,
+    steps,
+    variational,
+)
 from depthlimit.conformance.faults.planting import Fault
 from depthlimit.models.check import applicable, judge, run
 from depthlimit.models.data import ArrayStore
@@ -22,9 +32,9 @@ from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.registry import claims
 
-_PARTS = (networks, statements, general, consistency, controls, variational, steps)
+_PARTS = (networks, statements, general, consistency, controls, variational, steps, comparison)
 FAULTS: tuple[Fault, ...] = tuple(fault for part in _PARTS for fault in part.FAULTS)
-SPECS: dict[str, Spec] = {**planting.SPECS, **consistency.SPECS, **controls.SPECS, **variational.SPECS, **steps.SPECS}
+SPECS: dict[str, Spec] = {name: spec for part in (planting, *_PARTS) for name, spec in getattr(part, "SPECS", {}).items()}
 _RUNS: dict[str, Fields] = {}
 
 
