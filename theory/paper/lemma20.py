@@ -200,6 +200,7 @@ _claim(
         Condition("M_W² = 1.1", a, "=", sp.Rational(11, 10)),
         Condition("qm >= 1000 at each width", N, ">=", sp.Integer(1000)),
     ),
+    premises=("lemma20.tail",),
     note="√2 itself is not needed: by Chernoff's bound the printed one holds from M_W² = 1.30 on.",
 )
 for _label, _item, _part, _page, _level, _rhs, _tex in (

@@ -89,6 +89,7 @@ register(
         edition="explicit",
         where=_PROOF,
         needs=_SMOOTH,
+        premises=("prop11.gap",),
         tool=Tool.DISCRETE_GRONWALL,
     )
 )
