@@ -44,7 +44,7 @@ RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
 }
 NOT_DERIVED: dict[str, str] = {
     "lemma20.laurent-massart": "cited: Lemma 1 of Laurent and Massart (2000); checked against the exact tail",
-    "lemma20.linear": "rounded up by a factor 4 in the print; the exact value is on the left",
+    "lemma20.linear[as-printed]": "rounded up by a factor 4 in the print; the edition explicit is derived",
     "lemma20.power": "a level that was chosen, and no consequence of anything",
     "prop2.rate": "a measured rate",
     "prop3.rate": "a measured rate",

@@ -41,11 +41,14 @@ class Lines:
         label, _, edition = label.rstrip("]").partition("[")
         if label not in ancestors(self.claim.label):
             raise KeyError(f"{label} is no premise of {self.claim.label}, nor of its premises")
-        wanted = (
-            [edition] if edition else [self.claim.edition, *(() if self.claim.edition == "as-printed" else ("corrected",)), "as-printed"]
-        )
-        found = [c for c in _labelled(label) if c.edition in (edition, *wanted)] or list(_labelled(label))
-        return min(found, key=lambda c: (wanted.index(c.edition) if c.edition in wanted else 9, c.inputs != self.claim.inputs))
+        if edition:
+            preferred = [edition]
+        elif self.claim.edition == "as-printed":
+            preferred = ["as-printed", "corrected", "explicit", "sharpened"]
+        else:
+            preferred = [self.claim.edition, "corrected", "as-printed", "explicit", "sharpened"]
+        found = [c for c in _labelled(label) if c.edition in preferred]
+        return min(found, key=lambda c: (preferred.index(c.edition), c.inputs != self.claim.inputs))
 
     def rhs(self, label: str) -> sp.Expr:
         """The right side of a line."""

@@ -35,6 +35,13 @@ def _chernoff() -> sp.Expr:
     return sp.exp(sp.expand(sp.simplify(exponent.subs(_s, best)))).subs({a: _a, N: _N})
 
 
+def _prefactor() -> sp.Expr:
+    """z^{s-1} e^{-z}/(1 - (s-1)⁺/z) over Stirling's √(2π) s^{s-1/2} e^{-s}, in logarithms; s = N/2, z = as."""
+    s = _N / 2
+    logarithm = (s - 1) * (sp.log(_a) + sp.log(s)) - _a * s - (s - sp.Rational(1, 2)) * sp.log(s) + s
+    return sp.exp(sp.expand(logarithm)) / (1 - sp.Max(_N - 2, 0) / (2 * _a * s)) / sp.sqrt(2 * sp.pi)
+
+
 def _tail(level: int) -> Rule:
     """Lemma 20 at that level, x being (M_W² - 1)qm/16."""
     return lambda line: line.rhs("lemma20.tail[as-printed]").subs(_x, line.find("lemma20.tail[as-printed]").where[_x]).subs(_a, level)
@@ -49,11 +56,15 @@ RULES: dict[str, Rule] = {
     "prop3.norms-upper": lambda line: _root_2() * prop3_steps.Z_euclid,
     "prop3.max-norm": lambda line: euclidean(prop3_steps.gap_V, prop3_steps.gap_W),
     "prop3.operator-norm[corrected]": lambda line: _root_2() * prop3_steps.pull,
-    "prop3.event": _tail(4),
-    "prop5.event": _tail(2),
+    "prop3.event[as-printed]": _tail(4),
+    "prop5.event[as-printed]": _tail(2),
+    "prop3.event[sharpened]": lambda line: line.rhs("lemma20.prefactor").subs(_a, 4),
+    "prop5.event[sharpened]": lambda line: line.rhs("lemma20.prefactor").subs(_a, 2),
+    "lemma20.linear[explicit]": lambda line: line.claim.lhs.subs(_x, line.claim.where[_x]),
+    "lemma20.prefactor": lambda line: _prefactor(),
     "lemma20.root": lambda line: line.claim.lhs.subs(_x, line.claim.where[_x]),
     "lemma20.root-bound": lambda line: line.rhs("lemma20.root").subs(sp.sqrt(_a - 1), _a - 1),  # at least 1
-    "lemma20.threshold": lambda line: line.follow(sp.sqrt(_a - 1) * _N / 2, "lemma20.root-bound") + line.rhs("lemma20.linear"),
+    "lemma20.threshold": lambda line: line.follow(sp.sqrt(_a - 1) * _N / 2, "lemma20.root-bound") + line.rhs("lemma20.linear[as-printed]"),
     "lemma20.tail[as-printed]": lambda line: line.follow(lemma20.tail, "lemma20.inclusion", "lemma20.laurent-massart"),
     "lemma20.tail[sharpened]": lambda line: _chernoff(),
     "lemma20.small-level": lambda line: line.rhs("lemma20.tail[as-printed]"),

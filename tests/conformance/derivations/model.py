@@ -150,9 +150,12 @@ def _euler(line: Lines) -> sp.Expr:
     if line.claim.edition == "explicit":
         step = enlarged(C1 * Q.C_Theta, {C: sp.Max(C1, C2)}, C)  # of the argument, and again of the interpolation
         return sp.expand((2 * step + Ct) / C) * layers(C)
-    x = sp.Symbol("x")
-    half = sp.integrate(1 - x, (x, 0, 1))  # ∫ over a step of ((k+1)/L - s) ds is 1/L² of it
-    return discrete_gronwall_sum(C1, C2 * Q.C_Theta + half * Ct)
+    x, k, depth = sp.symbols("x k L", positive=True)
+    half = sp.integrate(x, (x, 0, 1))  # of the change of the state, and of that of the parameters, over a step
+    if line.claim.inputs == "along-trajectory":
+        return discrete_gronwall_sum(C1, half * Ct)
+    grown = layers(C1 * (k + 1) / depth) * layers(C1 * (1 - (k + 1) / depth))  # the state up to the step, and its error after it
+    return half * Ct / layers(C1) * sp.summation(sp.expand(sp.powsimp(grown)), (k, 0, depth - 1)) / depth
 
 
 def output(line: Lines) -> sp.Expr:
