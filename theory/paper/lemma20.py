@@ -17,7 +17,7 @@ most half attained, since the median of χ² lies below its mean. Sharpened, for
 
       P(χ²_N > aN) <= √(N/π)/(aN - (N-2)⁺) e^{-N(a - 1 - ln a)/2},
 
-  exact as aN grows: no constant in it can be wrong by more than a thousandth unnoticed.
+  exact as aN grows: no constant in it can be wrong by more than two thousandths unnoticed.
 
 Where a - 1 - ln a < (a - 1)/8, that is for a < 1.30, the printed bound is false for large N: the control, N = 402 the first size at
 M_W² = 1.1. Every width j = 1..m of a spec is checked, with N = qj: the first j rows of the drawn W are what the sampler draws at width j.
