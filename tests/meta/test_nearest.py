@@ -7,10 +7,12 @@ import pytest
 import sympy as sp
 from scipy import stats
 
-from depthlimit.models.corpus import DRIFTING, GROWING
+from depthlimit.models.corpus import DRIFTING, GROWING, LOCAL_PL
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.general import Perceptron
+from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.euler import EulerRun, polynomial_supremum
+from depthlimit.models.measure.registry import Fields
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.theory.paper import lemma20, prop2
 from depthlimit.theory.registry import claims
@@ -66,6 +68,18 @@ def test_the_instances_of_proposition_2_are_within_five_per_cent_of_equality(spe
     growth = 1.0 if inputs == "a-priori" else np.expm1(C1) / C1
     attained = float(run.depths[-1]) * run.networks[0][-1] / (abs(float(run.weights["B"][0, 0])) * half * growth)
     assert 0.95 < attained < 1
+
+
+def test_the_pushed_point_of_a_certificate_is_in_its_ball_and_changes_more_than_random_ones() -> None:
+    run = CertificateRun(LOCAL_PL[0], ArrayStore(), NumpyImplementation())
+    for block, states in run.ball.states.items():
+        moved = states[-1, 0] - run.batch.params[block]
+        sizes = np.sqrt(np.sum(moved**2, axis=(-2, -1)))
+        assert sizes == pytest.approx(run.certificate.radii[f"R_{block}"], rel=1e-8)
+    fields = Fields(run)
+    for name in ("ball_h_drift", "ball_drift"):
+        largest = fields[name].values.max(axis=1)
+        assert largest[-1] > 2 * largest[:-1].max()
 
 
 # --- constants that are said to be suprema
