@@ -152,9 +152,9 @@ EULER: tuple[Spec, ...] = (
 def _scalar_ode(seed: int, scale: float, x: float) -> Spec:
     """U' = v(s) w(s) U from x, with weights that hardly bend."""
     return _spec(
-        "euler-scheme",
+        "euler-ladder",
         *(1, 1, 1, 1, 8, 1),
-        regime={"depths": (8, 16, 32, 64, 128)},
+        regime=_ODE,
         rtol=1e-12,
         init={"kind": "gp", "seed": seed, "length": 10.0, "scale": scale},
         activation={"name": "identity"},
