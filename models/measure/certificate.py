@@ -37,7 +37,7 @@ class Points(Trajectory):
 
 def _leading(matrix: Array) -> Array:
     """The right singular vector of the largest singular value, its largest entry positive, so that LAPACK's sign does not matter."""
-    vector: Array = np.linalg.svd(matrix)[2][0]
+    vector: Array = np.linalg.svd(matrix, full_matrices=False)[2][0]
     return np.asarray(vector * np.sign(vector[np.argmax(np.abs(vector))]))
 
 
