@@ -65,7 +65,7 @@ class Branch(Protocol):
         """Over all states of norm <= h [...], at z [... p]; by the Frobenius norms of z."""
 
     def suprema(self, M: Array, H: Array) -> Bounds:
-        """Over |z| <= M and |h| <= H: K₁, K₂ and the two terms of K' of (18)-(19); ∂₁₁f too."""
+        """Over |z| <= M and |h| <= H: K₁, K₂ and the two terms of K' of (18)-(19), or upper bounds; ∂₁₁f too."""
 
     def evaluation(self, h: Array, z: Array) -> Evaluation:
         """Of the three methods above at exact h [... q], z [... p]."""
@@ -204,7 +204,11 @@ class Perceptron:
         return Bounds(kappa * V * W, kappa * h * np.hypot(V, W), second, mixed, s2 * V * W**2)
 
     def suprema(self, M: Array, H: Array) -> Bounds:
-        """Upper bounds: |V||W| <= M²/2 and |V||W|² <= 2M³/√27 where |V|² + |W|² <= M²."""
+        """Upper bounds: |V||W| <= M²/2 and |V||W|² <= 2M³/√27 where |V|² + |W|² <= M².
+
+        K₁ is the supremum: with V = W = M/√2 e₁e₁ᵀ, ∂₁f = (M²/2) σ'(u)/√(qm) e₁e₁ᵀ for every u. So is K₂ where |σ'(0)| = K_σ: take
+        V = M e₁e₁ᵀ, W = 0, h = H e₁. The terms of K' are bounded one by one, and not attained together.
+        """
         kappa, s2 = self._kappa()
         b = s2 * M * H**2
         second = (b + np.sqrt(b**2 + 4 * (kappa * H) ** 2)) / 2

@@ -35,6 +35,12 @@ class Points(Trajectory):
         return self._states
 
 
+def _leading(matrix: Array) -> Array:
+    """The right singular vector of the largest singular value, its largest entry positive, so that LAPACK's sign does not matter."""
+    vector: Array = np.linalg.svd(matrix, full_matrices=False)[2][0]
+    return np.asarray(vector * np.sign(vector[np.argmax(np.abs(vector))]))
+
+
 class CertificateRun(Trajectory):
     """The flow of a certified instance, and points of its ball."""
 
@@ -44,7 +50,7 @@ class CertificateRun(Trajectory):
 
     @cached_property
     def ball(self) -> Points:
-        """Centre and points on the ball's boundary: random directions, every second time the same one in all layers."""
+        """Centre and points on the ball's boundary: random directions, every second time the same one in all layers; last `pushed`."""
         regime, net, R = self.spec.regime, self.network, self.certificate.radii
         assert isinstance(regime, LocalPL) and self.spec.init.kind == "paper"
         rng = np.random.RandomState((self.spec.init.seed + 104729) % 2**32)
@@ -57,7 +63,24 @@ class CertificateRun(Trajectory):
                 step = rng.standard_normal((layers, rows, columns))
                 step *= R[f"R_{k}"] * (1 - 1e-12) / frobenius(step)[:, None, None]  # inside in spite of rounding
                 points[k].append(centre[k] + (step[0] if k in "AB" else step))
+        for k, direction in self.pushed().items():
+            points[k].append(centre[k] + R[f"R_{k}"] * (1 - 1e-12) * direction)
         return Points(self, {k: np.stack(v)[:, None] for k, v in points.items()})
+
+    def pushed(self) -> dict[str, Array]:
+        """Directions of norm 1 that change hidden states and activations most, to first order: each block's leading singular vectors."""
+        params, net = self.batch.params, self.network
+        W, start = params["W"][0], self.batch.x @ params["A"].T  # [m q], [n q]
+        S = activations.value(net["activation"], start @ W.T / np.sqrt(net["q"]))  # [n m]
+        slope = activations.derivative(net["activation"], start @ W.T / np.sqrt(net["q"]))
+        by_state = _leading(start)
+        neuron = np.eye(net["m"])[np.argmax(np.linalg.norm(slope * (start @ by_state)[:, None], axis=0))]
+        return {
+            "A": np.outer(_leading(W), _leading(self.batch.x)),
+            "V": np.outer(by_state, _leading(S)),
+            "W": np.outer(neuron, by_state),
+            "B": np.eye(*params["B"].shape) / np.sqrt(net["dout"]),
+        }
 
 
 @measures("s0", "S0", "w0", "X2", "XF", on=Trajectory)

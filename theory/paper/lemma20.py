@@ -7,9 +7,20 @@ With a = M_W² >= 1, N = qm, ‖W‖_F² ~ χ²_N and x = (a - 1)N/16 the proof 
     2x = (a - 1)N/8 <= ½(a - 1)N                             a factor 4 to spare
     2√(Nx) + 2x <= (a - 1)N,  hence  P(χ²_N > aN) <= e^{-x}
 
-All of it is right as printed. Sharpened, for every a >= 1: Chernoff's bound P(χ²_N >= aN) <= e^{-N(a - 1 - ln a)/2}, whose exponent is
-the exact rate (Cramér). Where a - 1 - ln a < (a - 1)/8, that is for a < 1.30, the printed bound is false for large N: the control. Every
-width j = 1..m of a spec is checked, with N = qj: the first j rows of the drawn W are what the sampler draws at width j.
+All of it is right as printed. Its constant is far from what is true: no matrix attains more than P(χ²_1 > 2) e^{1/16} = 0.168 of the
+printed bound (N = 1, M_W² = 2), nor more than P(χ²_1 > 4) e^{3/16} = 0.055 of that on page 32, and the bound of Laurent and Massart is at
+most half attained, since the median of χ² lies below its mean. Sharpened, for every a >= 1:
+
+* Chernoff's bound P(χ²_N >= aN) <= e^{-N(a - 1 - ln a)/2}, whose exponent is the exact rate (Cramér); at most half attained too.
+* With its prefactor, s = N/2 and z = as: in Γ(s, z) = ∫_z^∞ u^{s-1} e^{-u} du, u^{s-1} <= z^{s-1} e^{(s-1)⁺(u-z)/z} (ln y <= y - 1), so
+  Γ(s, z) <= z^{s-1} e^{-z}/(1 - (s-1)⁺/z), and Γ(s) >= √(2π) s^{s-1/2} e^{-s} (Stirling):
+
+      P(χ²_N > aN) <= √(N/π)/(aN - (N-2)⁺) e^{-N(a - 1 - ln a)/2},
+
+  exact as aN grows: no constant in it can be wrong by more than two thousandths unnoticed.
+
+Where a - 1 - ln a < (a - 1)/8, that is for a < 1.30, the printed bound is false for large N: the control, N = 402 the first size at
+M_W² = 1.1. Every width j = 1..m of a spec is checked, with N = qj: the first j rows of the drawn W are what the sampler draws at width j.
 """
 
 from __future__ import annotations
@@ -96,6 +107,7 @@ _claim(
     hypotheses=(),
     equality=Condition("x = 0", a, "=", sp.Integer(1), trivial=True),
     premises=("lemma20.chi-square",),
+    note="At most half attained: at x = 0 the left side is below a half and the right one is 1.",
 )
 _claim(
     "lemma20.root",
@@ -127,6 +139,18 @@ _claim(
     r"2x \le \frac12(M_W^2-1)qm",
     Tool.DEFINITION,
     hypotheses=(),
+    note="A quarter of it is attained, on every instance: the edition explicit is the value.",
+)
+_claim(
+    "lemma20.linear",
+    2 * x,
+    "=",
+    (a - 1) * N / 8,
+    "The linear term of the threshold.",
+    r"2x = \frac18(M_W^2-1)qm",
+    Tool.DEFINITION,
+    edition="explicit",
+    hypotheses=(),
 )
 _claim(
     "lemma20.threshold",
@@ -137,6 +161,7 @@ _claim(
     r"2\sqrt{qmx}+2x \le (M_W^2-1)qm",
     Tool.TRIANGLE,
     premises=("lemma20.root-bound", "lemma20.linear"),
+    note="At most 5/8 of it is attained, at M_W = √2: a half by the root, an eighth by the linear term.",
 )
 _claim(
     "lemma20.inclusion",
@@ -159,6 +184,7 @@ _claim(
     _TEX,
     Tool.TRIANGLE,
     premises=("lemma20.inclusion", "lemma20.laurent-massart"),
+    note="At most 0.168 of it is attained, by one Gaussian number at M_W = √2; lemma20.prefactor is what is true.",
     **_STATED,
 )
 _claim(
@@ -171,6 +197,20 @@ _claim(
     Tool.EXACT_DISTRIBUTION,
     edition="sharpened",
     hypotheses=(),
+    note="At most half attained: a prefactor is missing, which lemma20.prefactor has.",
+    **_STATED,
+)
+_claim(
+    "lemma20.prefactor",
+    tail,
+    "<=",
+    sp.sqrt(N / sp.pi) / (a * N - sp.Max(N - 2, 0)) * sp.exp(-N * (a - 1 - sp.log(a)) / 2),
+    "The exact χ² tail against Chernoff's bound with its prefactor, for every M_W >= 1: equality in the limit.",
+    r"P(\|W\|_F > M_W\sqrt{qm}) \le \frac{\sqrt{qm/\pi}}{M_W^2qm-(qm-2)^+}\exp\Big(-\frac{qm}2(M_W^2-1-\ln M_W^2)\Big)",
+    Tool.EXACT_DISTRIBUTION,
+    edition="sharpened",
+    hypotheses=(),
+    premises=("lemma20.tail",),
     **_STATED,
 )
 _claim(
@@ -198,8 +238,9 @@ _claim(
     role=Role.CONTROL,
     hypotheses=(
         Condition("M_W² = 1.1", a, "=", sp.Rational(11, 10)),
-        Condition("qm >= 1000 at each width", N, ">=", sp.Integer(1000)),
+        Condition("qm >= 402 at each width", N, ">=", sp.Integer(402)),
     ),
+    premises=("lemma20.tail",),
     note="√2 itself is not needed: by Chernoff's bound the printed one holds from M_W² = 1.30 on.",
 )
 for _label, _item, _part, _page, _level, _rhs, _tex in (
@@ -217,4 +258,18 @@ for _label, _item, _part, _page, _level, _rhs, _tex in (
         source=Source(_item, _part, "", _page),
         hypotheses=(Condition(f"M_W² = {_level}", a, "=", sp.Integer(_level)),),
         premises=("lemma20.tail",),
+        note=f"At most {'0.055' if _level == 4 else '0.168'} of it is attained, at qm = 1.",
+    )
+    _claim(
+        _label,
+        tail,
+        "<=",
+        sp.sqrt(N / sp.pi) / (_level * N - sp.Max(N - 2, 0)) * sp.exp(-N * (_level - 1 - sp.log(_level)) / 2),
+        f"The exact probability that the initial W leaves the event, M_W² = {_level}, against the true rate with its prefactor.",
+        rf"P({_tex}) \ge 1-\frac{{\sqrt{{qm/\pi}}}}{{{_level}qm-(qm-2)^+}}e^{{-{_level - 1}qm/2}}{_level}^{{qm/2}}",
+        Tool.EXACT_DISTRIBUTION,
+        edition="sharpened",
+        source=Source(_item, _part, "", _page),
+        hypotheses=(Condition(f"M_W² = {_level}", a, "=", sp.Integer(_level)),),
+        premises=("lemma20.prefactor",),
     )

@@ -89,7 +89,9 @@ register(
         edition="explicit",
         where=_PROOF,
         needs=_SMOOTH,
+        premises=("prop11.gap",),
         tool=Tool.DISCRETE_GRONWALL,
+        note=prop2.SLACK,
     )
 )
 _STATE_TEX = r"\|h_L^L-H(1)\| \le \frac{C'(1+C'')}L"
@@ -110,19 +112,19 @@ register(
         needs=_SMOOTH,
         premises=("prop2.hidden", "prop2.interpolation"),
         tool=Tool.TRIANGLE,
+        note=prop2.SLACK,
     )
 )
-_sharp = (prop2.C2 * Q.C_Theta + prop2.Ct / 2) * (sp.exp(prop2.C1) - 1) / (prop2.C1 * Q.depth)
 for _inputs, _where in (("a-priori", prop2.A_PRIORI), ("along-trajectory", prop2.constants(Q.u_sup))):
     register(
         Claim(
             "prop2.state",
             state_gap,
             "<=",
-            _sharp,
+            prop2.SHARP[_inputs] / Q.depth,
             _STATE,
             prop2.EULER,
-            "The same with each constant in its place and Grönwall's sum kept.",
+            "The same with the error of each step as one integral.",
             _STATE_TEX,
             role=Role.STEP,
             edition="sharpened",

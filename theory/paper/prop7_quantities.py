@@ -12,12 +12,12 @@ M0_euclid = measured("M0_euclid", "M_0", "", "largest initial norm, Z_init(s) ov
 M_pi_euclid = measured("M_pi_euclid", r"M_\pi", "", "supremum of the clip over A, Z and B, Euclidean norm on Z", exact=True)
 K_pi = measured("K_pi", r"\mathrm{Lip}(\pi)", "", "Lipschitz constant of the clip, Euclidean norms", exact=True)
 clipped = measured("clipped", r"1_\pi", "", "1 if the flow is clipped, 0 if not", exact=True)
-K1_sup = measured(
-    "K1_sup", r"\sup_{\|z\|\le M}\|\partial_1f\|_2", "", "K₁ of (18): closed form, or an upper bound for model (3)", exact=True
+K1_sup = measured("K1_sup", r"\sup_{\|z\|\le M}\|\partial_1f\|_2", "", "K₁ of (18), in closed form", exact=True)
+K2_sup = measured(
+    "K2_sup", r"\sup_E\|\partial_2f\|_2", "", "K₂ over the compact E of (19); an upper bound for model (3) where |σ'(0)| < K_σ", exact=True
 )
-K2_sup = measured("K2_sup", r"\sup_E\|\partial_2f\|_2", "", "K₂ over the compact E of (19)", exact=True)
-K22_sup = measured("K22_sup", r"\sup_E\|\partial_{22}f\|_2", "", "first term of K' over E", exact=True)
-K21_sup = measured("K21_sup", r"\sup_E\|\partial_{21}f\|_2", "", "second term of K' over E", exact=True)
+K22_sup = measured("K22_sup", r"\sup_E\|\partial_{22}f\|_2", "", "first term of K' over E; an upper bound for model (3)", exact=True)
+K21_sup = measured("K21_sup", r"\sup_E\|\partial_{21}f\|_2", "", "second term of K' over E; an upper bound for model (3)", exact=True)
 M_now = measured("M_now", "M(t)", "BT", "largest norm of A(t), Z_k(t), B(t)")
 K1_now = measured("K1_now", "K_1(t)", "BT", "K₁ with M(t) for M")
 K2_now = measured("K2_now", "K_2(t)", "BT", "K₂ with M(t) for M")

@@ -328,7 +328,7 @@ step(
     r"2e^K M(\|B^L(t)h_{L,i}^L(t)\| + \|y_i\|) \le 2e^K M(e^K M^2 M_X + M_Y)",
     "The output is at most e^K M² M_X; the common factor is left out.",
     inputs=BOTH,
-    premises=("prop7.general-norm-B", "prop7.hidden-bound"),
+    premises=("prop7.general-norm-B", "prop7.hidden-bound", "prop7.embedded", "prop7.embedded-bound"),
     tool=Tool.SUPREMUM,
 )
 

@@ -283,7 +283,7 @@ step(
     "The hidden states, k = 0..L-1, lie in the compact E.",
     inputs=BOTH,
     equation="(19)",
-    premises=("prop7.hidden-bound", "prop7.embedded-bound"),
+    premises=("prop7.hidden-bound", "prop7.embedded", "prop7.embedded-bound"),
     note="The print pairs h_k with Z_{k+1} for k = 1..L; Z_{L+1} does not exist, and k = 0..L-1 is what is used.",
 )
 step(

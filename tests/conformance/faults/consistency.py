@@ -11,7 +11,7 @@ import sympy as sp
 
 from depthlimit.conformance.faults.planting import Fault, claim_fault, redefined, scaled
 from depthlimit.models.consistency import ConsistencyRun
-from depthlimit.models.corpus import CLIPPED, GENERAL_EULER
+from depthlimit.models.corpus import CLIPPED, DRIFTING, GENERAL_EULER, GROWING
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import load
 from depthlimit.models.initialisation import evaluate_weights
@@ -31,6 +31,8 @@ _ODE = {
 SPECS: dict[str, Spec] = {
     **{f"general-{name}": spec for name, spec in GENERAL_EULER.items()},
     "linear-ode": Spec.model_validate(_ODE),
+    "growing-ode": GROWING,
+    "drifting-ode": DRIFTING,
     "saturated-coordinates": CLIPPED[4],
 }
 
@@ -256,9 +258,18 @@ FAULTS: tuple[Fault, ...] = (
     ),
     *(
         claim_fault(
-            f"prop2-state-half-{inputs}", "linear-ode", f"prop2.state[sharpened,{inputs}]", "an eighth of the constant", scaled(_HALF**3)
+            f"prop2-{label}-without-a-tenth-{inputs}",
+            spec,
+            f"prop2.{label}[sharpened,{inputs}]",
+            "nine tenths of the constant",
+            scaled(sp.Rational(9, 10)),
         )
-        for inputs in ("a-priori", "along-trajectory")
+        for label in ("state", "output")
+        for spec, inputs in (("growing-ode", "a-priori"), ("drifting-ode", "along-trajectory"))
+    ),
+    *(
+        claim_fault(f"prop2-{label}-an-eighth", "growing-ode", f"prop2.{label}[explicit,a-priori]", "an eighth", scaled(_HALF**3))
+        for label in ("hidden", "state", "output")
     ),
     claim_fault("prop2-readout-half", "linear-ode", f"prop2.readout[{_I}]", "half of |B|₂", scaled(_HALF)),
     *(

@@ -40,7 +40,7 @@ SPECS: dict[str, Spec] = {
         "matrix-mean": _matrix(4, 8, 1.0, lemma20.DRAWN // 32),
         "matrix-root-2": _matrix(1, 64, 2.0),
         "matrix-2": _matrix(1, 64, 4.0),
-        "matrix-small": _matrix(1000, 1, 1.1),
+        "matrix-small": _matrix(402, 1, 1.1),
         "two-layers": _chain(1, 1.0, 2.0),
         "chain": _chain(3, 2.0, 3.0, T=2.0, times=(0.0, 0.25, 1.0, 2.0)),
         "deep-chain": _chain(16, 1.0, 2.0),
@@ -156,6 +156,17 @@ _LEMMA = (
     claim_fault("x-over-8", "matrix-2", f"lemma20.root[as-printed,{_A}]", "8 for 16 in x", redefined(x=(_a - 1) * _N / 8)),
     claim_fault("root-bound-halved", "matrix-root-2", f"lemma20.root-bound[as-printed,{_A}]", "¼ for ½", scaled(_half)),
     claim_fault("linear-term-of-x-over-4", "matrix-2", f"lemma20.linear[as-printed,{_A}]", "3 for 16 in x", redefined(x=(_a - 1) * _N / 3)),
+    claim_fault(
+        "linear-term-of-x-over-17", "matrix-2", f"lemma20.linear[explicit,{_A}]", "17 for 16 in x", redefined(x=(_a - 1) * _N / 17)
+    ),
+    *(
+        claim_fault(f"prefactor-{label}", spec, f"{label}[sharpened,{_A}]", f"{factor} of the prefactor", scaled(factor))
+        for label, spec, factor in (
+            ("lemma20.prefactor", "matrix-2", sp.Rational(99, 100)),
+            ("prop3.event", "matrix-2", sp.Rational(99, 100)),
+            ("prop5.event", "matrix-root-2", sp.Rational(24, 25)),
+        )
+    ),
     claim_fault("threshold-halved", "matrix-root-2", f"lemma20.threshold[as-printed,{_A}]", "half the level", scaled(_half)),
     claim_fault("inclusion-halved", "matrix-root-2", f"lemma20.inclusion[as-printed,{_A}]", "half the larger event", scaled(_half)),
     claim_fault("tail-without-16", "matrix-2", f"lemma20.tail[as-printed,{_A}]", "the 16 dropped", redefined(x=(_a - 1) * _N)),
@@ -166,7 +177,7 @@ _LEMMA = (
         "the 2 dropped in Chernoff's exponent",
         lambda c: replace(c, rhs=c.rhs**2),
     ),
-    claim_fault("small-level-with-32", "matrix-small", f"lemma20.small-level[explicit,{_A}]", "32 for 16", redefined(x=(_a - 1) * _N / 32)),
+    claim_fault("small-level-with-17", "matrix-small", f"lemma20.small-level[explicit,{_A}]", "17 for 16", redefined(x=(_a - 1) * _N / 17)),
     claim_fault(
         "prop3-event-without-16", "matrix-2", f"prop3.event[as-printed,{_A}]", "3qm for 3qm/16", lambda c: replace(c, rhs=c.rhs**16)
     ),
