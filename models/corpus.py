@@ -71,7 +71,7 @@ SATURATED = _spec(
     "plain-flow", 1, 1, 2, 1, 2, 1, T=0.002, rtol=1e-11, data=_sphere(35), init={"kind": "paper", "seed": 35}, activation={"name": "sin"}
 )
 SHORT = _spec("plain-flow", 1, 1, 2, 4, 8, 3, T=0.01, rtol=1e-11)  # T ℓ(0) = 0.03
-# Long, with large labels: the logarithmic norm charges every direction with the growth of the worst one, which is 5 times too much.
+# Long, with large labels: the logarithmic norm charges every direction with the growth of the worst one, 15 times too much per layer.
 HARD = _spec("plain-flow", 2, 2, 4, 5, 2, 4, T=10.0, times=(0.0, 10.0), data=_sphere(3, 3.0))
 PLAIN += (ALIGNED, FROBENIUS, SATURATED, SHORT, HARD)
 CLIPPED = (

@@ -155,10 +155,10 @@ FAULTS: tuple[Fault, ...] = (
         ("parting", "growing"),
         *("one-sided", "one-sided-neurons", "two-sided", "second-order", "third-order"),
     ),
-    _planted("directions-without-growth", LostGrowth, ("parting", "growing"), "one-sided-directions"),
-    _planted("directions-from-one-side", OneFactor, ("parting", "growing"), "one-sided-directions"),
-    _planted("series-wrong-sign", SeriesSign, ("parting", "growing"), "third-order", "third-order-above"),
-    _planted("series-without-third-term", SeriesEnd, ("parting", "growing"), "third-order"),
+    _planted("directions-without-growth", LostGrowth, ("parting",), "one-sided-directions"),
+    _planted("directions-from-one-side", OneFactor, ("parting",), "one-sided-directions"),
+    _planted("series-wrong-sign", SeriesSign, ("parting",), "third-order", "third-order-above"),
+    _planted("series-without-third-term", SeriesEnd, ("parting",), "third-order"),
     *(
         claim_fault(f"variational-{name}-without-remainder", spec, _id(name), "the remainder is dropped", _without(radius))
         for name, radius, spec in (
