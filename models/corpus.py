@@ -77,7 +77,6 @@ SATURATED = _spec(
     "plain-flow", 1, 1, 2, 1, 2, 1, T=0.002, rtol=1e-11, data=_sphere(35), init={"kind": "paper", "seed": 35}, activation={"name": "sin"}
 )
 SHORT = _spec("plain-flow", 1, 1, 2, 4, 8, 3, T=0.01, rtol=1e-11)  # T ℓ(0) = 0.03
-PLAIN += (ALIGNED, FROBENIUS, SATURATED, SHORT)
 # Found by search: the bounds without clipping at their tightest. One sample, so small that σ is linear: successive weights at the factor √2
 # by which the norm version exceeds two projections that cannot add up; 1 - cos where σσ' is largest: W moves as fast as it can.
 UNCLIPPED = (
@@ -96,7 +95,9 @@ UNCLIPPED = (
         activation={"name": "one_minus_cos"},
     ),
 )
-PLAIN += UNCLIPPED
+# Long, with large labels: the logarithmic norm charges every direction with the growth of the worst one, 15 times too much per layer.
+HARD = _spec("plain-flow", 2, 2, 4, 5, 2, 4, T=10.0, times=(0.0, 10.0), data=_sphere(3, 3.0))
+PLAIN += (ALIGNED, FROBENIUS, SATURATED, SHORT, *UNCLIPPED, HARD)
 CLIPPED = (
     _spec("clipped-flow", 2, 2, 4, 4, 2, 3, clip=_clip("coordinate", 0.25), T=0.1),
     _spec("clipped-flow", 2, 1, 4, 5, 6, 3, clip=_clip("radial", 0.2), T=0.25),

@@ -23,11 +23,13 @@ import numpy as np
 
 from depthlimit.models import activations, backward, flow, residual
 from depthlimit.models.implementation import Arrays, Network
+from depthlimit.theory.paper.variational import ORDERS
 from depthlimit.theory.quantity import Array
 
+_NUMBERS = range(1, len(ORDERS) + 1)
 PAIRS = 3  # pairs of successive layers that are followed, the first and the last among them: their matrices are the cost
 TOLERANCES = (1e-6, 1e-8, 1e-10, 1e-12)  # of the stepper: each run is there for the error of the one before
-_AGREED = 1e-4  # relative difference of two runs at which the finer one is taken
+AGREED = 1e-4  # relative difference of two runs at which the finer one is taken
 _NEAR = 0.25  # below this distance (times b) a divided difference is an integral of the derivative, which does not cancel
 # Eight Gauss points: the poles of every φ lie at distance 1 from the line or further, so that the error is below 16⁻¹⁶ of the supremum.
 _NODES, _WEIGHTS = (np.asarray(a) / 2 for a in np.polynomial.legendre.leggauss(8))
@@ -63,6 +65,18 @@ def descent(spec: Network, h: Array, p: Array, V: Array, W: Array) -> Array:
     left = residual.transposed(s) @ p / np.sqrt(spec["m"])
     right = residual.transposed(slope * (p @ V)) @ h / np.sqrt(spec["q"] * spec["m"])
     return np.asarray(np.concatenate([left, right], axis=-1) / h.shape[-2])
+
+
+def largest(symmetric: Array) -> Array:
+    """Largest eigenvalue over the last two axes; NaN where a trial step of the stepper has overflowed."""
+    if not np.all(np.isfinite(symmetric)):
+        return np.full(symmetric.shape[:-2], np.nan)
+    return np.asarray(np.linalg.eigvalsh(symmetric)[..., -1])
+
+
+def rows(a: Array) -> Array:
+    """Euclidean norm over the last axis."""
+    return np.asarray(np.sqrt(np.sum(a * a, axis=-1)))
 
 
 class Linearisation:
@@ -112,68 +126,73 @@ class Linearisation:
 
     def growth(self, M: Array) -> Array:
         """The logarithmic norm of -M_j, λ_max(-(M_j + M_jᵀ)/2) [... K m]."""
-        return _largest(-(M + residual.transposed(M)) / 2)
+        return largest(-(M + residual.transposed(M)) / 2)
 
     def size(self, M: Array) -> Array:
         """|M_j|₂ [... K m]."""
-        return np.sqrt(_largest(residual.transposed(M) @ M))
+        return np.sqrt(largest(residual.transposed(M) @ M))
 
+    def drift(self, MG: Array, G: Array, growth: Array) -> Array:
+        """μ_j, the mean of -M_j over what G_j holds, at least 0: -tr(M_jG_j)/tr G_j <= λ_j for a positive G_j [... K m]."""
+        traces = [np.trace(a, axis1=-2, axis2=-1) for a in (MG, G)]
+        mean = -traces[0] / np.where(traces[1] > 0, traces[1], 1)
+        return np.asarray(np.clip(mean, 0, np.maximum(growth, 0)))  # the upper end only matters while G_j is rounding
 
-def _largest(symmetric: Array) -> Array:
-    """Largest eigenvalue over the last two axes; NaN where a trial step of the stepper has overflowed."""
-    if not np.all(np.isfinite(symmetric)):
-        return np.full(symmetric.shape[:-2], np.nan)
-    return np.asarray(np.linalg.eigvalsh(symmetric)[..., -1])
+    def start(self) -> dict[str, Array]:
+        """Initial values of the comparison equations."""
+        D = self.spec["L"] * self.difference
+        size = rows(D)
+        if self.spec["clip"] is not None:
+            return {"operator": rows(size)}
+        unit = D / np.where(size > 0, size, 1)[..., None]
+        return {
+            "layer": rows(size),
+            "neurons": size,
+            "weights": size,
+            "directions": D[..., :, None] * unit[..., None, :],
+            **{f"E{i}": -D if i == 1 else np.zeros_like(D) for i in _NUMBERS},
+            **{f"remainder{i}": np.zeros_like(size) for i in _NUMBERS},
+        }
 
+    def rates(self, now: Mapping[str, Array]) -> dict[str, Array]:
+        """Right-hand sides of the comparison equations at one state; their solutions bound L|Δ_k| and |LΔ_k + E_1 - E_2 + ...|.
 
-def rows(a: Array) -> Array:
-    """Euclidean norm over the last axis."""
-    return np.asarray(np.sqrt(np.sum(a * a, axis=-1)))
+            layer        b' = λ b + |e_k|               λ = max_j of the logarithmic norms, b(0) = L|Δ_k(0)|
+            neurons      b_j' = λ_j b_j + |e_kj|        the same, neuron by neuron
+            weights      b_j' = μ_j b_j + |e_kj|        μ_j = `drift`: any number would do
+            directions   G_j' = -M_jG_j - G_jM_jᵀ - μ_jG_j + e_je_jᵀ/|e_j|, G_j(0) = LΔ_jΔ_jᵀ/|Δ_j|: L²Δ_jΔ_jᵀ <= b_jG_j as matrices
+            E1, E2, ...  E_1' = e_k, E_{i+1}' = M E_i   E_1(0) = -LΔ_k(0), the others start at 0
+            remainder1   c_j' = λ_j c_j + |(M E_i)_j|   c(0) = 0: X_0 = LΔ, X_i = X_{i-1} ± E_i has X_i' = -MX_i ± ME_i
+            operator     b' = max_j |M_j|₂ b + |e_k|    for a clip with Lipschitz constant 1, where |Δ_k'| <= |M_k Δ_k + e_k/L|
 
-
-def rates(spec: Network, at: Linearisation, now: Mapping[str, Array]) -> dict[str, Array]:
-    """Right-hand sides of the comparison equations at one state; their solutions bound L|Δ_k| and |LΔ_k + E_k|.
-
-        layer     b' = λ b + |e_k|                λ = max_j of the logarithmic norms, b(0) = L|Δ_k(0)|
-        neurons   b_j' = λ_j b_j + |e_kj|         the same, neuron by neuron
-        E         E' = e_k                        E(0) = -LΔ_k(0)
-        remainder c_j' = λ_j c_j + |M_j E_j|      c(0) = 0: X = LΔ + E has X' = -MX + ME
-        E2        E2' = M E                       E2(0) = 0
-        remainder2 d_j' = λ_j d_j + |M_j E2_j|    d(0) = 0: X - E2 has (X - E2)' = -M(X - E2) - M E2
-        operator  b' = max_j |M_j|₂ b + |e_k|     for a clip with Lipschitz constant 1, where |Δ_k'| <= |M_k Δ_k + e_k/L|
-
-    Without a clip all but `operator`; with one `operator` alone.
-    """
-    e, M = at.source, at.matrices
-    total = rows(rows(e))
-    if spec["clip"] is not None:
-        return {"operator": np.max(at.size(M), axis=-1) * now["operator"] + total}
-    growth = at.growth(M)
-    ME = np.einsum("...ab,...b->...a", M, now["E"])
-    return {
-        "layer": np.max(growth, axis=-1) * now["layer"] + total,
-        "neurons": growth * now["neurons"] + rows(e),
-        "E": e,
-        "remainder": growth * now["remainder"] + rows(ME),
-        "E2": ME,
-        "remainder2": growth * now["remainder2"] + rows(np.einsum("...ab,...b->...a", M, now["E2"])),
-    }
-
-
-def start(spec: Network, at: Linearisation) -> dict[str, Array]:
-    """Initial values of the comparison equations."""
-    D = spec["L"] * at.difference
-    if spec["clip"] is not None:
-        return {"operator": rows(rows(D))}
-    flat, zero = np.zeros_like(D), np.zeros_like(rows(D))
-    return {"layer": rows(rows(D)), "neurons": rows(D), "E": -D, "remainder": zero, "E2": flat, "remainder2": zero}
+        Without a clip all but `operator`; with one `operator` alone.
+        """
+        e, M = self.source, self.matrices
+        total = rows(rows(e))
+        if self.spec["clip"] is not None:
+            return {"operator": np.max(self.size(M), axis=-1) * now["operator"] + total}
+        growth, pulled, G = self.growth(M), rows(e), now["directions"]
+        product = M @ np.concatenate([G, np.stack([now[f"E{i}"] for i in _NUMBERS], axis=-1)], axis=-1)
+        MG, ME = product[..., : G.shape[-1]], np.moveaxis(product[..., G.shape[-1] :], -1, 0)
+        drift = self.drift(MG, G, growth)
+        unit = e / np.where(pulled > 0, pulled, 1)[..., None]
+        return {
+            "layer": np.max(growth, axis=-1) * now["layer"] + total,
+            "neurons": growth * now["neurons"] + pulled,
+            "weights": drift * now["weights"] + pulled,
+            "directions": e[..., :, None] * unit[..., None, :] - MG - residual.transposed(MG) - drift[..., None, None] * G,
+            **{f"E{i}": source for i, source in zip(_NUMBERS, [e, *ME], strict=False)},
+            **{f"remainder{i}": growth * now[f"remainder{i}"] + rows(source) for i, source in zip(_NUMBERS, ME, strict=True)},
+        }
 
 
 def integrate(
     spec: Network, params: Arrays, x: Array, y: Array, times: Array, rtol: float, kind: type[Linearisation] = Linearisation
 ) -> dict[str, Array]:
-    """The comparison equations along the flow from params: those of `rates` by name, [time K ...]. rtol: the local tolerance of
-    `solve`."""
+    """The comparison equations along the flow from params: those of `Linearisation.rates` by name, [time K ...].
+
+    rtol: the local tolerance of `solve`.
+    """
     trained = [block for block in flow.BLOCKS if block in spec["train"]]
     params = {k: np.asarray(v) for k, v in params.items()}
 
@@ -182,7 +201,7 @@ def integrate(
         p = np.array(backward.adjoint(spec, theta, hidden, y))
         return kind(spec, theta, hidden, p), hidden, p
 
-    initial = start(spec, linearised(params)[0])
+    initial = linearised(params)[0].start()
     names = list(initial)
     shapes = [params[block].shape for block in trained] + [initial[name].shape for name in names]
 
@@ -191,7 +210,7 @@ def integrate(
         theta = {**params, **dict(zip(trained, pieces, strict=False))}
         at, hidden, p = linearised(theta)
         v = flow.velocity(spec, backward.gradients(spec, theta, hidden, p, x, y))
-        found = rates(spec, at, dict(zip(names, pieces[len(trained) :], strict=True)))
+        found = at.rates(dict(zip(names, pieces[len(trained) :], strict=True)))
         return flow.pack([*(v[block] for block in trained), *(found[name] for name in names)])
 
     state = flow.pack([*(params[block] for block in trained), *(initial[name] for name in names)])
@@ -212,8 +231,12 @@ def settled(
         runs = ((tolerance, integrate(spec, params, x, y, times, tolerance, kind)) for tolerance in TOLERANCES)
         _, coarse = next(runs)
         for tolerance, fine in runs:
-            flat = {name: (a.reshape(len(times), -1), (a - coarse[name]).reshape(len(times), -1)) for name, a in fine.items()}
-            if tolerance == TOLERANCES[-1] or all(np.all(rows(change) <= _AGREED * rows(a)) for a, change in flat.values()):
+            sizes = {name: rows(a.reshape(len(times), -1)) for name, a in fine.items()}
+            changes = {name: rows((a - coarse[name]).reshape(len(times), -1)) for name, a in fine.items()}
+            # the later terms of a series matter beside its first one
+            if tolerance == TOLERANCES[-1] or all(
+                np.all(change <= AGREED * np.maximum(sizes[name], sizes.get("E1", 0))) for name, change in changes.items()
+            ):
                 break
             coarse = fine
     except RuntimeError:  # the stepper gave up

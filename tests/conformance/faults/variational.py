@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +14,12 @@ from depthlimit.models.data import ArrayStore
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 from depthlimit.models.trajectory import Trajectory, realise
-from depthlimit.models.variational import Linearisation
+from depthlimit.models.variational import Linearisation, rows
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.paper import variational as V
+from depthlimit.theory.paper.variational import hd
 from depthlimit.theory.quantity import Array
+from depthlimit.theory.registry import quantities
 
 SPECS: dict[str, Spec] = {
     "parting": Spec.model_validate({**BASE, "regime": {"kind": "plain-flow"}, "T": 1.0, "init": GP}),
@@ -74,6 +75,42 @@ class Smallest(Linearisation):
         return np.asarray(np.linalg.svd(M, compute_uv=False)[..., -1])
 
 
+class LostGrowth(Linearisation):
+    """b_j of the directions does not grow with μ_j, which is taken from G_j."""
+
+    def rates(self, now: Mapping[str, Array]) -> dict[str, Array]:
+        """μ_j b_j is dropped."""
+        return {**super().rates(now), "weights": rows(self.source)}
+
+
+class OneFactor(Linearisation):
+    """M_j acts on G_j from one side only, as on a vector."""
+
+    def rates(self, now: Mapping[str, Array]) -> dict[str, Array]:
+        """Half of M_jG_j + G_jM_jᵀ is put back."""
+        G, found = now["directions"], super().rates(now)
+        MG = self.matrices @ G
+        return {**found, "directions": found["directions"] + (MG + residual.transposed(MG)) / 2}
+
+
+class SeriesSign(Linearisation):
+    """The third term of the series has the wrong sign."""
+
+    def rates(self, now: Mapping[str, Array]) -> dict[str, Array]:
+        """E_3' = -M E_2."""
+        found = super().rates(now)
+        return {**found, "E3": -found["E3"]}
+
+
+class SeriesEnd(Linearisation):
+    """The third term of the series, and with it the source of the remainder, is forgotten."""
+
+    def rates(self, now: Mapping[str, Array]) -> dict[str, Array]:
+        """E_3 = 0."""
+        found = super().rates(now)
+        return {**found, "E3": np.zeros_like(found["E3"])}
+
+
 def _planted(name: str, kind: type[Linearisation], specs: tuple[str, ...], *caught_by: str) -> Fault:
     class Planted(Trajectory):
         linearisation = kind
@@ -88,8 +125,8 @@ def _id(name: str) -> str:
     return f"variational.{name}[sharpened,{'instantaneous' if name == 'equation' or name.startswith('norm-rate') else 'along-trajectory'}]"
 
 
-def _without(remainder: sp.Symbol) -> Callable[[Claim], Claim]:
-    return lambda c: replace(c, rhs=c.rhs.xreplace({remainder: sp.Integer(0)}))
+def _without(remainder: str) -> Callable[[Claim], Claim]:
+    return lambda c: replace(c, rhs=c.rhs.xreplace({quantities()[remainder].symbol: sp.Integer(0)}))
 
 
 def _cubed(c: Claim) -> Claim:
@@ -102,20 +139,34 @@ FAULTS: tuple[Fault, ...] = (
         "variational-without-source",
         NoSource,
         ("parting", "growing", "parting-clipped"),
-        *("equation", "one-sided", "one-sided-neurons", "one-sided-clipped"),
-        *("two-sided", "two-sided-above", "second-order", "second-order-above"),
+        *("equation", "one-sided", "one-sided-neurons", "one-sided-directions", "one-sided-clipped"),
+        *("two-sided", "two-sided-above", "second-order", "second-order-above", "third-order", "third-order-above"),
     ),
-    _planted("variational-sign", WrongSign, ("parting", "growing"), "equation", "second-order", "second-order-above", "second-order-below"),
-    _planted("variational-without-curvature", OwnSlope, ("parting",), "equation", "two-sided", "second-order"),
     _planted(
-        "variational-smallest-growth", Smallest, ("parting", "growing"), "one-sided", "one-sided-neurons", "two-sided", "second-order"
+        "variational-sign",
+        WrongSign,
+        ("parting", "growing"),
+        *("equation", "second-order", "second-order-above", "second-order-below", "third-order", "third-order-above", "third-order-below"),
     ),
+    _planted("variational-without-curvature", OwnSlope, ("parting",), "equation", "two-sided", "second-order", "third-order"),
+    _planted(
+        "variational-smallest-growth",
+        Smallest,
+        ("parting", "growing"),
+        *("one-sided", "one-sided-neurons", "two-sided", "second-order", "third-order"),
+    ),
+    _planted("directions-without-growth", LostGrowth, ("parting",), "one-sided-directions"),
+    _planted("directions-from-one-side", OneFactor, ("parting",), "one-sided-directions"),
+    _planted("series-wrong-sign", SeriesSign, ("parting",), "third-order", "third-order-above"),
+    _planted("series-without-third-term", SeriesEnd, ("parting",), "third-order"),
     *(
         claim_fault(f"variational-{name}-without-remainder", spec, _id(name), "the remainder is dropped", _without(radius))
         for name, radius, spec in (
-            ("two-sided-above", V.first_radius, "parting"),
-            ("two-sided-below", V.first_radius, "parting"),
-            ("second-order-above", V.second_radius, "aligned"),
+            ("two-sided-above", "first_radius", "parting"),
+            ("two-sided-below", "first_radius", "parting"),
+            ("second-order-above", "second_radius", "aligned"),
+            ("third-order-above", "third_radius", "growing"),
+            ("third-order-below", "third_radius", "growing"),
         )
     ),
     claim_fault(
@@ -123,7 +174,7 @@ FAULTS: tuple[Fault, ...] = (
         "frobenius",
         _id("norm-rate-V"),
         "|V_kS_k|_2 for |V_kS_k|_F in c_V",
-        redefined(h_dF=V.hd),
+        redefined(h_dF=hd),
     ),
     *(
         claim_fault(
