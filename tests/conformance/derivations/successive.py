@@ -20,6 +20,7 @@ from depthlimit.conformance.derivations.tools import (
 )
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper import unclipped, variational
+from depthlimit.theory.registry import quantities
 
 Rule = Callable[[Lines], sp.Expr]
 n1, n2, c_V, c_W, a, hd, hd_F = (getattr(variational, name) for name in ("n1", "n2", "c_V", "c_W", "a", "hd", "hd_F"))
@@ -137,10 +138,8 @@ RULES: dict[str, Rule] = {
     "variational.norm": _norm,
     **{
         f"variational.{order}-{side}": lambda line, size=size, radius=radius: triangle(_x + _y, {_x: size, _y: radius})  # type: ignore[misc]
-        for order, bound, end in (
-            ("two-sided", variational.first_size, variational.first_radius),
-            ("second-order", variational.second_size, variational.second_radius),
-        )
+        for name, order in variational.ORDERS.items()
+        for bound, end in [(quantities()[f"{name}_{part}"].symbol for part in ("size", "radius"))]
         for side, size, radius in (("above", bound, end), ("below", variational.parted, end))
     },
     **dict.fromkeys(("unclipped.A", "unclipped.B"), lambda line: triangle(_x + _y, {_x: sp.Integer(1), _y: D})),
