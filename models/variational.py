@@ -28,6 +28,7 @@ from depthlimit.theory.quantity import Array
 
 _NUMBERS = range(1, len(ORDERS) + 1)
 PAIRS = 3  # pairs of successive layers that are followed, the first and the last among them: their matrices are the cost
+APART = 8192  # numbers in the matrices G of a layer up to which directions are kept apart
 TOLERANCES = (1e-6, 1e-8, 1e-10, 1e-12)  # of the stepper: each run is there for the error of the one before
 AGREED = 1e-4  # relative difference of two runs at which the finer one is taken
 _NEAR = 0.25  # below this distance (times b) a divided difference is an integral of the derivative, which does not cancel
@@ -138,6 +139,11 @@ class Linearisation:
         mean = -traces[0] / np.where(traces[1] > 0, traces[1], 1)
         return np.asarray(np.clip(mean, 0, np.maximum(growth, 0)))  # the upper end only matters while G_j is rounding
 
+    @property
+    def apart(self) -> bool:
+        """Whether directions are kept apart: not where their matrices would be most of the work."""
+        return bool(self.spec["m"] * (2 * self.spec["q"]) ** 2 <= APART)
+
     def start(self) -> dict[str, Array]:
         """Initial values of the comparison equations."""
         D = self.spec["L"] * self.difference
@@ -148,8 +154,7 @@ class Linearisation:
         return {
             "layer": rows(size),
             "neurons": size,
-            "weights": size,
-            "directions": D[..., :, None] * unit[..., None, :],
+            **({"weights": size, "directions": D[..., :, None] * unit[..., None, :]} if self.apart else {}),
             **{f"E{i}": -D if i == 1 else np.zeros_like(D) for i in _NUMBERS},
             **{f"remainder{i}": np.zeros_like(size) for i in _NUMBERS},
         }
@@ -165,22 +170,27 @@ class Linearisation:
             remainder1   c_j' = λ_j c_j + |(M E_i)_j|   c(0) = 0: X_0 = LΔ, X_i = X_{i-1} ± E_i has X_i' = -MX_i ± ME_i
             operator     b' = max_j |M_j|₂ b + |e_k|    for a clip with Lipschitz constant 1, where |Δ_k'| <= |M_k Δ_k + e_k/L|
 
-        Without a clip all but `operator`; with one `operator` alone.
+        Without a clip all but `operator`, weights and directions only if they are kept `apart`; with one `operator` alone.
         """
         e, M = self.source, self.matrices
         total = rows(rows(e))
         if self.spec["clip"] is not None:
             return {"operator": np.max(self.size(M), axis=-1) * now["operator"] + total}
-        growth, pulled, G = self.growth(M), rows(e), now["directions"]
-        product = M @ np.concatenate([G, np.stack([now[f"E{i}"] for i in _NUMBERS], axis=-1)], axis=-1)
-        MG, ME = product[..., : G.shape[-1]], np.moveaxis(product[..., G.shape[-1] :], -1, 0)
-        drift = self.drift(MG, G, growth)
-        unit = e / np.where(pulled > 0, pulled, 1)[..., None]
+        growth, pulled = self.growth(M), rows(e)
+        ME = np.moveaxis(M @ np.stack([now[f"E{i}"] for i in _NUMBERS], axis=-1), -1, 0)
+        directions = {}
+        if self.apart:
+            G = now["directions"]
+            MG, unit = M @ G, e / np.where(pulled > 0, pulled, 1)[..., None]
+            drift = self.drift(MG, G, growth)
+            directions = {
+                "weights": drift * now["weights"] + pulled,
+                "directions": e[..., :, None] * unit[..., None, :] - MG - residual.transposed(MG) - drift[..., None, None] * G,
+            }
         return {
             "layer": np.max(growth, axis=-1) * now["layer"] + total,
             "neurons": growth * now["neurons"] + pulled,
-            "weights": drift * now["weights"] + pulled,
-            "directions": e[..., :, None] * unit[..., None, :] - MG - residual.transposed(MG) - drift[..., None, None] * G,
+            **directions,
             **{f"E{i}": source for i, source in zip(_NUMBERS, [e, *ME], strict=False)},
             **{f"remainder{i}": growth * now[f"remainder{i}"] + rows(source) for i, source in zip(_NUMBERS, ME, strict=True)},
         }

@@ -69,7 +69,8 @@ _BOUNDS = (
 def bounds(run: Trajectory) -> Mapping[str, Field]:
     """L|Δ_k| along the implementation's flow, and what bounds it along ours, at times > 0.
 
-    Under a clip only the first two have points; nothing has where the comparison equations leave float64.
+    Under a clip only the first two have points, directions only where they are kept apart; nothing has where the comparison
+    equations leave float64.
     """
     s, b, k = run.network, run.batch, pairs(run.network["L"])
     later = run.times > 0  # at t = 0 both sides are what they were given to be
@@ -100,7 +101,7 @@ def bounds(run: Trajectory) -> Mapping[str, Field]:
     if s["clip"] is not None:
         return {**empty, **fields, "comparison": Field(*solved("operator", 0), BTL)}
     fields |= {"comparison": Field(*solved("layer", 0), BTL), "comparison_neurons": Field(*solved("neurons", 1), BTL)}
-    fields |= {"comparison_directions": Field(*_directions(fine, coarse), BTL)}
+    fields |= {"comparison_directions": Field(*_directions(fine, coarse), BTL) if "directions" in fine else empty["parted"]}
     centre, spread, length = np.zeros(()), np.zeros(()), np.zeros(())
     for i, order in enumerate(ORDERS, start=1):
         centre = centre + (-1) ** (i - 1) * fine[f"E{i}"][None]
