@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.models.calls import MethodUnsupported
+from depthlimit.models.calls import MethodUnsupported, Misbehaviour
 from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
@@ -68,7 +68,9 @@ def judge(claim: Claim, fields: Fields, properties: frozenset[str]) -> J.Judgeme
         return J.Judgement(J.UNSUPPORTED, scale=claim.scale, reason=str(error))
     except (BadInput, MemoryError):
         raise
-    except Exception as error:  # an implementation may raise anything; it stops this claim only
+    except Misbehaviour as error:
+        return J.Judgement(J.ERRORED, scale=claim.scale, reason=str(error))
+    except Exception as error:  # of what is measured with an implementation's wrong answers; it stops this claim only
         return J.Judgement(J.ERRORED, scale=claim.scale, reason=f"{type(error).__name__}: {error}")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from depthlimit.models import backward, flow
-from depthlimit.models.calls import MethodUnsupported, call
+from depthlimit.models.calls import MethodUnsupported, Misbehaviour, call
 from depthlimit.models.data import ArrayStore, inputs
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.initialisation import parameters
@@ -87,10 +87,10 @@ class Trajectory:
 
     @cached_property
     def states(self) -> dict[str, Array]:
-        """The states at which everything local is checked: `flowed`, or the reference flow's if the implementation has no flow."""
+        """The states at which everything local is checked: `flowed`, or the reference flow's where the implementation has none to give."""
         try:
             return self.flowed
-        except MethodUnsupported:
+        except (MethodUnsupported, Misbehaviour):
             return {k: self.reference[0][k] for k in BLOCKS}
 
     @cached_property

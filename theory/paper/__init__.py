@@ -25,3 +25,4 @@ from depthlimit.theory.paper import hypotheses
 from depthlimit.theory.paper import conservation
 from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped
+from depthlimit.theory import protocol
