@@ -171,23 +171,24 @@ def call(implementation: Implementation, method: str, spec: Mapping[str, Any], *
     Returns a dict of float64 arrays, or a float for `loss`. Raises `MethodUnsupported` or `Misbehaviour`.
     """
     given = (dict(spec), *(arguments[name] for name in ARGUMENTS[method]))
-    return _checked(method, given, _asked(implementation, method, (given,), lambda function, calls: [function(*calls[0])])[0])
+    return _checked(method, given, _asked(implementation, method, method, (given,), lambda function, calls: [function(*calls[0])])[0])
 
 
 def batch(implementation: Any, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
     """`call` for each tuple of positional arguments (spec first), through the implementation's `batch`."""
-    answers = _asked(implementation, "batch", arguments, lambda function, calls: function(method, calls))
+    name = f"batch of {method}"
+    answers = _asked(implementation, "batch", name, arguments, lambda function, calls: function(method, calls))
     if not isinstance(answers, list | tuple) or len(answers) != len(arguments):
         found = f"{len(answers)} answers" if isinstance(answers, list | tuple) else f"a {type(answers).__name__}"
-        raise Misbehaviour("batch", "wrong type", f"{found}, expected a list of {len(arguments)}")
+        raise Misbehaviour(name, "wrong type", f"{found}, expected a list of {len(arguments)}")
     return [_checked(method, given, answer) for given, answer in zip(arguments, answers, strict=True)]
 
 
-def _asked(implementation: Any, name: str, calls: Sequence[tuple[Any, ...]], how: Callable[[Any, list[Any]], Any]) -> Any:
-    """What the implementation's method `name` answers to fresh copies of the arguments of some calls, which it must not change."""
-    function = getattr(implementation, name, None)
+def _asked(implementation: Any, attribute: str, name: str, calls: Sequence[tuple[Any, ...]], how: Callable[[Any, list[Any]], Any]) -> Any:
+    """What a method answers to fresh copies of the arguments of some calls, which it must not change; `name` is said of misbehaviour."""
+    function = getattr(implementation, attribute, None)
     if function is None:
-        raise MethodUnsupported(f"the implementation has no method {name}")
+        raise MethodUnsupported(f"the implementation has no method {attribute}")
     fresh = [tuple(_fresh(a) for a in arguments) for arguments in calls]
     try:
         with _limited(name):

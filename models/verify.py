@@ -21,7 +21,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -64,10 +64,10 @@ COUNTS = {  # generated Specs per regime
         **{"random-matrix": 200, "relu": 200, "network": 100_000},
     },
 }
-_NOTE = 16  # characters of the name of a method
+_NOTE = 24  # characters of the name of a method
 _AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more
 EXPECTED, FAILED, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
-_IDENTITY = ("paper", "version", "profile", "seed", "implementation", "device", "only", "data", "versions")
+_IDENTITY = ("paper", "version", "profile", "seed", "implementation", "device", "methods", "only", "data", "versions")
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,12 @@ def make_plan(
     device: str = "cpu",
     workers: int = 1,
     command: Sequence[str] = (),
+    counts: Mapping[str, int] | None = None,
 ) -> Plan:
-    """The plan of a run: the given Specs, or the corpus, the profile's generated Specs and the user's data. Raises BadInput."""
+    """The plan of a run: the given Specs, or the corpus, the profile's generated Specs and the user's data. Raises BadInput.
+
+    counts: generated Specs per regime, in place of the profile's.
+    """
     if profile not in PROFILES:
         raise BadInput(f"--profile {profile}: accepted are {', '.join(PROFILES)}")
     if (implementation, device) not in (("torch", "cpu"), ("numpy", "cpu")):  # these two cannot fail, and torch takes seconds
@@ -180,8 +184,8 @@ def make_plan(
 
         units = [Unit(s, "corpus") for s in corpus()]
         wanted = {regime for c in selected for regime in c.regimes}
-        for kind, count in COUNTS[profile].items():
-            if kind in wanted:
+        for kind, count in (COUNTS[profile] if counts is None else counts).items():
+            if kind in wanted and count:
                 units += [Unit(s, "generated") for s in draw(kind, count, seed)]
     if data is not None:
         units += data_units(data, seed, store)
@@ -207,21 +211,26 @@ class _Only:
         return getattr(self._all, name)
 
 
-def _start(plan: Plan, arrays: str, notes: str | None) -> None:
-    """Initialise a worker: one thread, one implementation, the selected claims. In `notes` it writes down what it asks, and since when."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(THREADS)
-    implementation = load(plan.implementation, plan.device)
+def _start(implementation: tuple[str, str, list[str]], timeout: float | None, ids: list[str], arrays: str, notes: str | None) -> None:
+    """Initialise a worker: one thread, one implementation (name, device, methods), the selected claims.
+
+    In a file of its own in `notes` it writes down what it is about to ask, for whoever finds it dead.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(THREADS)
+    wanted = set(ids)
+    name, device, methods = implementation
+    loaded = load(name, device)
     _WORKER.update(
-        implementation=_Only(implementation, plan.methods) if plan.methods else implementation,
-        selected=plan.selected,
+        implementation=_Only(loaded, methods) if methods else loaded,
+        selected=[c for c in claims() if c.id in wanted],
         arrays=stored(Path(arrays)),
     )
     if notes is None:
-        calls.watch(plan.timeout)
+        calls.watch(timeout)
     else:
         handle = os.open(Path(notes) / str(os.getpid()), os.O_CREAT | os.O_WRONLY)
-        calls.watch(plan.timeout, lambda method: os.pwrite(handle, method.ljust(_NOTE).encode(), 0) and None, fatal=True)
+        calls.watch(timeout, lambda method: os.pwrite(handle, method.ljust(_NOTE).encode(), 0), fatal=True)
 
 
 def stored(folder: Path) -> ArrayStore:
@@ -252,7 +261,7 @@ def cost(spec: Spec) -> float:
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
     if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "relu", "counterexamples"):
         return float(sum(depths))
-    if spec.regime.kind == "general-euler":
+    if spec.regime.kind in ("general-euler", "network"):
         return float(spec.L)
     kinks = 8 if spec.clip is not None and spec.clip.kind == "coordinate" else 1
     return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)
@@ -297,11 +306,13 @@ class Pool:
     """
 
     def __init__(self, plan: Plan, out: Path) -> None:
-        self._plan, self._arrays = plan, str(out / "arrays")
+        self._plan = plan
+        self._notes = tempfile.TemporaryDirectory()
+        implementation = plan.implementation, plan.device, plan.methods
+        self._setup = (implementation, plan.timeout, [c.id for c in plan.selected], str(out / "arrays"))
         self._pool: ProcessPool | None = None
         self._futures: list[ProcessFuture[Any]] = []
         self._started = False
-        self._notes = tempfile.TemporaryDirectory()
 
     def __enter__(self) -> Self:
         return self
@@ -329,12 +340,12 @@ class Pool:
         """What gives the result when called: waits for a worker, or computes it. Raises `ProcessExpired` if the worker dies of it."""
         if self._plan.workers == 1 and not self._plan.isolated:
             if not self._started:
-                _start(self._plan, self._arrays, None)
+                _start(*self._setup, None)
                 self._started = True
             return lambda: function(*arguments)
         with interrupted_after():
             if self._pool is None:
-                setup = (self._plan, self._arrays, self._notes.name)
+                setup = (*self._setup, self._notes.name)
                 self._pool = ProcessPool(self._plan.workers, initializer=_start, initargs=setup, context=start_server())
             future = self._pool.schedule(function, args=arguments)
         self._futures.append(future)
@@ -386,6 +397,7 @@ def identity(plan: Plan) -> dict[str, Any]:
         "seed": plan.seed,
         "implementation": plan.implementation,
         "device": plan.device,
+        "methods": plan.methods,
         "workers": plan.workers,
         "versions": _versions(),
         "started": _now(),
@@ -499,6 +511,9 @@ def run(
             records.writelines(record_lines)
             _sync(records)
             progress(index + 1, total, plan.units[index])
+            if plan.fail_fast and status(map(json.loads, record_lines)) == FAILED:
+                pool.stop()
+                break
         more = more or (beside(pool) if beside else None)
         found = {} if more is None else {"faults": more()}
     return finish(out, **found)
