@@ -81,7 +81,7 @@ def without(methods: Mapping[str, tuple[str, str]]) -> Iterator[None]:
 def epitaph(status: int, seconds: float | None) -> tuple[str, str]:
     """Kind and message for a method in which a process ended with that status: negative for a signal."""
     if status == _LATE and seconds is not None:
-        return "hang", f"no answer within {seconds:g} s, inside compiled code"
+        return "hang", f"no answer within {seconds:g} s, and it could not be stopped"
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
     return "crash", f"the process ended with {how}"
 
