@@ -1,12 +1,20 @@
 """Calls of an implementation: fresh inputs, checked outputs, and misbehaviour named as such.
 
 Every call hands over fresh, writable, C-contiguous float64 copies and checks what comes back: shape, dtype, finiteness, inputs unchanged.
+Whatever else the implementation does wrong becomes a `Misbehaviour` too, so that no error of ours is taken for one of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import faulthandler
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,14 +22,103 @@ from depthlimit.models.implementation import Implementation
 from depthlimit.theory.quantity import Array
 
 Params = Mapping[str, Array]
+ARGUMENTS = {
+    "forward": ("params", "x"),
+    **dict.fromkeys(("loss", "gradients", "velocity"), ("params", "x", "y")),
+    "flow": ("params", "x", "y", "times"),
+    "neural_ode": ("weights", "x", "s"),
+}
+PATIENCE = 3
+_LATE = 1  # the status with which faulthandler ends a process
+KINDS = ("exception", "hang", "crash", "inputs changed", "wrong type", "wrong shape", "wrong dtype", "non-finite")
 
 
 class Misbehaviour(RuntimeError):
-    """An implementation's answer breaks the protocol: wrong shape or dtype, non-finite values, inputs changed in place."""
+    """An implementation breaks the protocol. `method` and `kind` (one of `KINDS`) stand in front of the message."""
+
+    def __init__(self, method: str, kind: str, message: str) -> None:
+        super().__init__(f"{method}: {kind}: {message}")
+        self.method, self.kind = method, kind
 
 
 class MethodUnsupported(Exception):
     """The implementation lacks a method, or declined it with a reason."""
+
+
+class _Late(BaseException):
+    """Raised by the alarm; no `except Exception` of an implementation swallows it."""
+
+
+class _Watch:
+    """Settings of the process, made by whoever runs it; see `watch` and `without`."""
+
+    seconds: float | None = None
+    before: Callable[[str], object] = staticmethod(lambda method: None)
+    fatal = False
+    refused: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    late: ClassVar[Counter[str]] = Counter()
+
+
+def watch(seconds: float | None, before: Callable[[str], object] = lambda method: None, fatal: bool = False) -> None:
+    """Stop calls after so many seconds, where Python can (in the main thread, and not inside compiled code); tell `before` each method.
+
+    fatal: what cannot be stopped so ends the process, a second later. A method that was late `PATIENCE` times is not asked again.
+    """
+    _Watch.seconds, _Watch.before, _Watch.fatal = seconds, staticmethod(before), fatal
+    _Watch.late.clear()
+
+
+@contextmanager
+def without(methods: Mapping[str, tuple[str, str]]) -> Iterator[None]:
+    """Within the block these methods are not asked; kind and message of the misbehaviour for which they are known."""
+    before, _Watch.refused = _Watch.refused, methods
+    try:
+        yield
+    finally:
+        _Watch.refused = before
+
+
+def epitaph(status: int, seconds: float | None) -> tuple[str, str]:
+    """Kind and message for a method in which a process ended with that status: negative for a signal."""
+    if status == _LATE and seconds is not None:
+        return "hang", f"no answer within {seconds:g} s, and it could not be stopped"
+    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+    return "crash", f"the process ended with {how}"
+
+
+@contextmanager
+def _limited(method: str) -> Iterator[None]:
+    if method in _Watch.refused:
+        raise Misbehaviour(method, *_Watch.refused[method])
+    _Watch.before(method)
+    if _Watch.seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if _Watch.late[method] == PATIENCE:
+        raise Misbehaviour(method, "hang", f"no answer within {_Watch.seconds:g} s, {PATIENCE} times; not asked again")
+
+    def late(*_: object) -> None:
+        raise _Late
+
+    previous = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, _Watch.seconds)
+    if _Watch.fatal:  # a thread of its own, which needs nothing of the interpreter
+        faulthandler.dump_traceback_later(_Watch.seconds + 1, exit=True, file=_nowhere())
+    try:
+        yield
+    except _Late:
+        _Watch.late[method] += 1
+        raise Misbehaviour(method, "hang", f"no answer within {_Watch.seconds:g} s") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        if _Watch.fatal:
+            faulthandler.cancel_dump_traceback_later()
+
+
+@cache
+def _nowhere() -> Any:
+    return open(os.devnull, "w")  # held for the life of the process: faulthandler writes to its descriptor
 
 
 def _fresh(value: Any) -> Any:
@@ -34,7 +131,7 @@ def _fresh(value: Any) -> Any:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray):
-        return np.array_equal(a, b)
+        return isinstance(b, np.ndarray) and a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b)
     if isinstance(a, Mapping):
         return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
     return bool(a == b)
@@ -42,14 +139,14 @@ def _same(a: Any, b: Any) -> bool:
 
 def _check(method: str, name: str, value: Any, shape: tuple[int, ...]) -> Array:
     if not isinstance(value, np.ndarray):
-        raise Misbehaviour(f"{method}: {name} is a {type(value).__name__}, expected a NumPy array of shape {shape}")
+        raise Misbehaviour(method, "wrong type", f"{name} is a {type(value).__name__}, expected a NumPy array of shape {shape}")
     if value.dtype != np.float64:
-        raise Misbehaviour(f"{method}: {name} has dtype {value.dtype}, expected float64")
+        raise Misbehaviour(method, "wrong dtype", f"{name} has dtype {value.dtype}, expected float64")
     if value.shape != shape:
-        raise Misbehaviour(f"{method}: {name} has shape {value.shape}, expected {shape}")
+        raise Misbehaviour(method, "wrong shape", f"{name} has shape {value.shape}, expected {shape}")
     if not np.all(np.isfinite(value)):
-        raise Misbehaviour(f"{method}: {name} has {np.count_nonzero(~np.isfinite(value))} non-finite values")
-    return np.ascontiguousarray(value)
+        raise Misbehaviour(method, "non-finite", f"{name} has {np.count_nonzero(~np.isfinite(value))} non-finite values")
+    return np.array(value, order="C")  # ours: an implementation may go on using its own
 
 
 def shapes(method: str, spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -71,30 +168,58 @@ def shapes(method: str, spec: Mapping[str, Any], arguments: Mapping[str, Any]) -
 def call(implementation: Implementation, method: str, spec: Mapping[str, Any], **arguments: Any) -> Any:
     """One method of the implementation at fresh copies of the arguments, its answer checked.
 
-    Returns a dict of float64 arrays, or a float for `loss`. Raises `MethodUnsupported` or `Misbehaviour`; any other exception is the
-    implementation's own.
+    Returns a dict of float64 arrays, or a float for `loss`. Raises `MethodUnsupported` or `Misbehaviour`.
     """
-    function = getattr(implementation, method, None)
+    given = (dict(spec), *(arguments[name] for name in ARGUMENTS[method]))
+    return _checked(method, given, _asked(implementation, method, method, (given,), lambda function, calls: [function(*calls[0])])[0])
+
+
+def batch(implementation: Any, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """`call` for each tuple of positional arguments (spec first), through the implementation's `batch`."""
+    name = f"batch of {method}"
+    answers = _asked(implementation, "batch", name, arguments, lambda function, calls: function(method, calls))
+    if not isinstance(answers, list | tuple) or len(answers) != len(arguments):
+        found = f"{len(answers)} answers" if isinstance(answers, list | tuple) else f"a {type(answers).__name__}"
+        raise Misbehaviour(name, "wrong type", f"{found}, expected a list of {len(arguments)}")
+    return [_checked(method, given, answer) for given, answer in zip(arguments, answers, strict=True)]
+
+
+def _asked(implementation: Any, attribute: str, name: str, calls: Sequence[tuple[Any, ...]], how: Callable[[Any, list[Any]], Any]) -> Any:
+    """What a method answers to fresh copies of the arguments of some calls, which it must not change; `name` is said of misbehaviour."""
+    function = getattr(implementation, attribute, None)
     if function is None:
-        raise MethodUnsupported(f"the implementation has no method {method}")
-    given_spec, given = _fresh(dict(spec)), {k: _fresh(v) for k, v in arguments.items()}
+        raise MethodUnsupported(f"the implementation has no method {attribute}")
+    fresh = [tuple(_fresh(a) for a in arguments) for arguments in calls]
     try:
-        answer = function(given_spec, *given.values())
+        with _limited(name):
+            answer = how(function, list(fresh))
     except NotImplementedError as error:
-        raise MethodUnsupported(f"{method}: {str(error) or 'not implemented'}") from error
-    if not _same(given_spec, dict(spec)) or not all(_same(given[k], arguments[k]) for k in given):
-        raise Misbehaviour(f"{method}: the implementation changed its inputs in place")
+        raise MethodUnsupported(f"{name}: {str(error) or 'not implemented'}") from error
+    except (Misbehaviour, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise Misbehaviour(name, "exception", f"{type(error).__name__}: {error}") from error
+    for was, now in zip(calls, fresh, strict=True):
+        if not all(_same(_fresh(a), b) for a, b in zip(was, now, strict=True)):
+            raise Misbehaviour(name, "inputs changed", "the implementation changed its arguments in place")
+    return answer
+
+
+def _checked(method: str, given: tuple[Any, ...], answer: Any) -> Any:
+    spec, arguments = given[0], dict(zip(ARGUMENTS[method], given[1:], strict=True))
     if method == "loss":
-        if isinstance(answer, np.generic | np.ndarray) and (answer.dtype != np.float64 or answer.ndim):
-            raise Misbehaviour(f"loss: dtype {answer.dtype} and shape {answer.shape}, expected a float (float64)")
+        if isinstance(answer, np.generic | np.ndarray) and answer.dtype != np.float64:
+            raise Misbehaviour(method, "wrong dtype", f"dtype {answer.dtype}, expected a float (float64)")
+        if isinstance(answer, np.ndarray) and answer.ndim:
+            raise Misbehaviour(method, "wrong shape", f"shape {answer.shape}, expected a float")
         if not isinstance(answer, float | np.generic | np.ndarray):
-            raise Misbehaviour(f"loss: a {type(answer).__name__}, expected a float")
+            raise Misbehaviour(method, "wrong type", f"a {type(answer).__name__}, expected a float")
         value = float(answer)
         if not np.isfinite(value):
-            raise Misbehaviour(f"loss: {value} is not finite")
+            raise Misbehaviour(method, "non-finite", f"{value}")
         return value
     expected = shapes(method, spec, arguments)
     if not isinstance(answer, Mapping) or not set(expected) <= set(answer):
         keys = sorted(map(str, answer)) if isinstance(answer, Mapping) else type(answer).__name__
-        raise Misbehaviour(f"{method}: answered {keys}, expected the keys {sorted(expected)}")
+        raise Misbehaviour(method, "wrong type", f"answered {keys}, expected the keys {sorted(expected)}")
     return {name: _check(method, name, answer[name], shape) for name, shape in expected.items()}

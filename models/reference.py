@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from depthlimit.models import backward, flow, limit, residual
@@ -46,3 +49,7 @@ class NumpyImplementation:
     def neural_ode(self, spec: Network, weights: Arrays, x: Array, s: Array) -> dict[str, Array]:
         """The neural ODE (6)."""
         return limit.neural_ode(spec, weights, x, s)
+
+    def batch(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Many calls, one after the other."""
+        return [getattr(self, method)(*given) for given in arguments]

@@ -31,6 +31,7 @@ class Role(StrEnum):
     IDENTITY = "identity"
     HYPOTHESIS = "hypothesis"
     CONTROL = "control"
+    AGREEMENT = "agreement"
 
 
 class Tool(StrEnum):

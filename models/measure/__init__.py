@@ -1,6 +1,7 @@
 """Measures: for each quantity of the theory, how a run supplies it. Importing this package registers them all."""
 
 from depthlimit.models.measure import (  # noqa: F401
+    agreement,
     certificate,
     comparison,
     conservation,

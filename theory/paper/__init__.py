@@ -27,3 +27,4 @@ from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped
 from depthlimit.theory.paper import theorem4
 from depthlimit.theory.paper import comparison
+from depthlimit.theory import protocol

@@ -29,6 +29,7 @@ class Fault:
         implementation: the wrong implementation, or None.
         claim: a wrong edition of the claim that `caught_by` names, or None.
         runs: replaces the run of an instance, or None.
+        cause: what a diagnosis should say of it, in the words of the model; faults with the same cause share it. Empty: its meaning.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Fault:
     implementation: type[NumpyImplementation] | None = None
     claim: Callable[[Claim], Claim] | None = None
     runs: Callable[[Spec, ArrayStore], Any] | None = None
+    cause: str = ""
 
 
 def model_fault(name: str, implementation: type[NumpyImplementation], specs: Sequence[str], *caught_by: str) -> Fault:
