@@ -15,11 +15,12 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder. `records[i]` stands on line i + 1 of records.jsonl; `identity` is run.json."""
+    """One run folder. `records[i]` stands on line i + 1 of records.jsonl; `identity` is run.json, `plan` the text of plan.jsonl."""
 
     folder: Path
     identity: Item
     records: list[Item]
+    plan: str
     notes: list[str]
 
     @property
@@ -42,6 +43,9 @@ def read_run(folder: Path, *, any_version: bool = False) -> Run:
         for key in ("implementation", "device", "profile", "seed", "version", "versions", "paper"):
             if key not in identity:
                 raise RunError(f"{folder / 'run.json'}: without {key}; expected a folder that `verify` or `oracle run` wrote")
-        return Run(folder, identity, [item for _, item in read_records(folder, registry, notes)], notes)
+        records = [item for _, item in read_records(folder, registry, notes)]
+        return Run(folder, identity, records, (folder / "plan.jsonl").read_text(encoding="utf-8"), notes)
+    except OSError as error:
+        raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from None
     except RunError as error:
         raise BadInput(str(error)) from None

@@ -98,7 +98,9 @@ def _ratio(item: Item) -> str:
     value = item["log10_tightness"]
     if value is None:
         return "–"
-    return f"{10**value:.3g}" if item["scale"] != "log10log10" and abs(value) < 300 else f"10^{value:.6g}"
+    if item["scale"] == "log10log10":
+        return f"10^-10^{value:.6g}"
+    return f"{10**value:.3g}" if abs(value) < 300 else f"10^{value:.6g}"
 
 
 def _failures(outcome: Outcome) -> list[str]:
