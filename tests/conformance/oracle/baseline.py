@@ -5,7 +5,7 @@ What is kept of a claim, and why it is the same on another platform, with other 
 * The *verdict*, as in summary.json.
 * Of an inequality the worst log10 tightness, the largest over all instances. Another right run has it within `2 max(radius, radius)` of the
   records where the two maxima lie (see margins.py, the records of both have about the same radii); where the record is about a
-  trained state, also within what the protocol lets that state err, `2 asked`, for a conditioning of 1.
+  state that was solved for, also within what the protocol lets that state err, `2 asked`, for a conditioning of 1.
 * Of an equality the relative error that it would notice, log10(detectable factor - 1), which must stay within a decade: a radius that grew
   would let errors through without failing anything. It is a few units of rounding for many claims, hence no finer. The error itself, in
   radii, is the chance of rounding below 1, and above 1 it is a verdict.

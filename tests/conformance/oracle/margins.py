@@ -4,8 +4,8 @@ Two right runs enclose the same true values, so a side differs by at most the su
 makes of it. A worst ratio is a maximum over instances i of a_i in one run and of b_i in the other; if each |a_i - b_i| <= e_i, then
 |max a - max b| is at most the larger e_i of the two instances at which the maxima are attained.
 
-Radii of `local` quantities enclose rounding at the run's own state. Where the state has been trained, another run has another state,
-within the error of both flows, and such a record is compared by its verdict alone.
+Radii of `local` quantities enclose rounding at the run's own state. Where that was solved for, by a flow or a neural ODE, another run has
+another state, within the errors of both solvers, and such a record is compared by its verdict alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from depthlimit.theory.claim import Claim
 from depthlimit.theory.registry import quantities
 
 Item = Mapping[str, Any]
-UNTRAINED = ("iid-ladder", "euler-scheme", "euler-ladder", "general-euler", "random-matrix", "network")  # no state depends on a flow
+GIVEN = ("iid-ladder", "random-matrix", "network")  # every state is a parameter or computed from it directly
+ODES = ("euler-scheme", "euler-ladder", "general-euler")  # states of a neural ODE, which has a solver of its own and no training time
 EPSILON = 2.0**-52
 SIDES = ("lhs", "rhs")
 
@@ -32,9 +33,9 @@ def _local(names: frozenset[str]) -> bool:
 
 
 def own_state(claim: Claim, item: Item) -> bool:
-    """Whether a record is about a trained state, which is the run's own."""
-    at_start = item["where"]["time"] == 0 or item["spec"]["times"] == [0.0]
-    return item["regime"] not in UNTRAINED and not at_start and _local(claim.symbols())
+    """Whether a record is about a state that was solved for, which is the run's own; the initial state of a flow is not."""
+    given = item["regime"] in GIVEN or (item["regime"] not in ODES and (item["where"]["time"] == 0 or item["spec"]["times"] == [0.0]))
+    return not given and _local(claim.symbols())
 
 
 def norm_rounding(item: Item) -> float:
