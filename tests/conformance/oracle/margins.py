@@ -56,7 +56,7 @@ def radius(item: Item) -> float:
         return math.inf
     sides = [(item[name], item[f"{name}_radius"]) for name in SIDES]
     if item["scale"] == "log10log10":
-        error = sides[1][1] + math.log10(math.e) ** 2 / J.RESOLUTION / 10.0**value
+        error = sides[1][1] + math.log10(math.e) ** 2 / J.RESOLUTION * 10.0**-value
     elif item["scale"] == "log10":
         error = sum(e for _, e in sides)
     elif any(x is None or e is None or e >= abs(x) for x, e in sides):
