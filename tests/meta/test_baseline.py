@@ -15,7 +15,7 @@ import pytest
 from depthlimit.cli import main
 from depthlimit.conformance.oracle.baseline import BASELINE_SCHEMA, Baseline, Drift, drift, made_of, read_baseline, updated, write_baseline
 from depthlimit.conformance.oracle.folder import Run, read_run
-from depthlimit.conformance.oracle.margins import own_state, radius
+from depthlimit.conformance.oracle.margins import SIDES, own_state, radius
 from depthlimit.models.spec import BadInput
 from depthlimit.theory.record import claim_id
 from depthlimit.theory.registry import claims
@@ -62,7 +62,7 @@ def tight(run: Run, *, own: bool) -> str:
         if CLAIMS[claim_id(r)].relation != "="
         and own_state(CLAIMS[claim_id(r)], r) == own
         and entries[claim_id(r)].log10_tightness == r["log10_tightness"]
-        and (entries[claim_id(r)].radius or 1) < 1e-6
+        and radius(r) < 1e-9
     )
 
 
@@ -111,8 +111,9 @@ def test_verdicts_claims_and_instances_that_change_are_drift(numpy: Run) -> None
     assert drift(before, fewer) == [Drift(claim, "vanished")] and drift(fewer, before) == [Drift(claim, "appeared")]
     other = made_of(replace(numpy, plan=numpy.plan + "\n"))
     assert [str(d)[:38] for d in drift(before, other)] == ["instances: the plan is another one: Sp"]
-    none = moved(numpy, tight(numpy, own=False), log10_tightness=lambda r: None)
-    assert len(drift(before, none)) == 1
+    for key, change in ((tight(numpy, own=False), {"log10_tightness": lambda r: None}), (claim, dict.fromkeys(SIDES, lambda r: 0.0))):
+        none = moved(numpy, key, **change)
+        assert [d.claim for d in drift(before, none)] == [d.claim for d in drift(none, before)] == [key]
 
 
 def test_a_run_of_anything_else_makes_no_baseline(numpy: Run, run_of: RunOf) -> None:

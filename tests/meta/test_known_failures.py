@@ -168,6 +168,14 @@ def test_an_entry_about_what_a_partial_run_left_out_is_told_and_no_error(run_of:
     assert found.status == 0 and [str(e) for e in found.known.untried] == ["prop7.general-gap"]
 
 
+def test_an_entry_whose_hypotheses_no_instance_met_is_not_tried(run_of: RunOf) -> None:
+    run = read_run(run_of("numpy"))
+    judged = {r["claim"] for r in run.records if r["verdict"] != "out-of-hypothesis"}
+    label = next(r["claim"] for r in run.records if r["claim"] not in judged)
+    found = outcome(run, entry(label))
+    assert found.status == 0 and [str(e) for e in found.known.untried] == [label]
+
+
 def test_an_undecided_record_can_be_known(run_of: RunOf) -> None:
     run = read_run(run_of("numpy"))
     next(r for r in run.records if r["claim"] == "agreement.loss")["verdict"] = "undecided"
