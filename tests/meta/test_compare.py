@@ -102,6 +102,17 @@ def test_only_the_worst_ratio_counts(run_of: RunOf) -> None:
     assert kinds(compare(*runs)) == {}
 
 
+def test_the_error_of_an_equality_is_the_chance_of_rounding(run_of: RunOf) -> None:
+    run = read_run(run_of("numpy"))
+
+    def equality(item: dict[str, Any]) -> bool:
+        claim = CLAIMS[claim_id(item)]
+        return claim.relation == "=" and item["log10_tightness"] is not None and not own_state(claim, item)
+
+    nearer, _ = changed(run, equality, lambda item: {"log10_tightness": -0.01})
+    assert kinds(compare(run, nearer)) == {}
+
+
 @pytest.mark.parametrize(("factor", "same"), [(0.9, True), (1.1, False)])
 def test_sides_at_one_point_may_differ_by_their_radii_and_no_more(run_of: RunOf, factor: float, same: bool) -> None:
     run = read_run(run_of("numpy"))
