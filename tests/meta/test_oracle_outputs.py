@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -20,7 +21,7 @@ from depthlimit.conformance.oracle import badge
 from depthlimit.conformance.oracle.folder import Run, read_run
 from depthlimit.conformance.oracle.known import Known, KnownFailure
 from depthlimit.conformance.oracle.outcome import CHECKED, FAILS, KNOWN, METHODS, SKIPPED, Outcome, method_of
-from depthlimit.conformance.oracle.outputs import markdown, write
+from depthlimit.conformance.oracle.outputs import code, fenced, markdown, table, write
 from depthlimit.models.spec import BadInput
 from depthlimit.theory import judgement as J
 from depthlimit.theory.claim import Role
@@ -161,8 +162,8 @@ def test_whatever_an_implementation_says_stays_text(run_of: RunOf, tmp_path: Pat
     run = read_run(run_of("hostile"))
     write(run, junit=tmp_path / "junit.xml")
     text = (run.folder / "summary.md").read_text()
-    for table in tables(text):
-        assert {len(row) for row in table} == {len(table[0])}
+    for rows in tables(text):
+        assert {len(row) for row in rows} == {len(rows[0])}
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     markup = [t for token in tokens for t in [token, *(token.children or [])] if t.type.startswith("html") or t.type == "image"]
     assert not markup
@@ -171,6 +172,23 @@ def test_whatever_an_implementation_says_stays_text(run_of: RunOf, tmp_path: Pat
     root = ET.parse(tmp_path / "junit.xml").getroot()
     errors = root.findall(".//error")
     assert errors and all("<script>alert(1)</script>" in (e.text or "") for e in errors if e.get("type") == "errored")
+
+
+def test_code_keeps_its_backticks_and_its_bars() -> None:
+    said = "a\n```\n# b"
+    (block,) = MarkdownIt("commonmark").parse("\n".join(fenced(said)))
+    assert (block.type, block.content) == ("fence", said + "\n")
+    cells = ["a | `b`", "``", "|"]
+    assert tables("\n".join(table(["x"] * 3, [[code(cell) for cell in cells]])))[0][1] == cells
+
+
+def test_the_record_that_is_shown_is_the_worst_of_its_case(run_of: RunOf) -> None:
+    run = read_run(run_of("faulty"))
+    item = next(r for r in run.records if r["verdict"] == J.VIOLATED and r["claim"].startswith("agreement."))
+    farther = {**item, "log10_tightness": item["log10_tightness"] + 1}
+    for records, worst in (([item, farther, item], 1), ([farther, {**item, "verdict": J.ERRORED}, item], 1)):
+        (case,) = Outcome(replace(run, records=records)).cases
+        assert (case.worst, case.wrong) == (worst, [0, 1, 2])
 
 
 def test_junit_is_read_by_a_parser_and_has_what_pytest_writes(run_of: RunOf, tmp_path: Path) -> None:
