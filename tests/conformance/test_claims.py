@@ -36,6 +36,7 @@ EXAMPLES = {
         "general-flow": 10,
         "random-matrix": 4,
         "relu": 4,
+        "network": 20,
     },
 }
 

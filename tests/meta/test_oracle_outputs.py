@@ -149,7 +149,8 @@ def test_failures_are_shown_with_both_sides_and_a_command_that_shows_them_again(
     outcome = Outcome(read_run(run_of("faulty")))
     text = markdown(outcome)
     shown = next(t for t in tables(text) if "left side" in t[0])
-    assert [row[0] for row in shown[1:]] == [c.claim.id for c in outcome.cases if c.wrong]
+    assert sorted(row[0] for row in shown[1:]) == sorted(c.claim.id for c in outcome.cases if c.wrong)
+    assert shown[1][0].startswith("eq3.") and "blocked by forward" in shown[-1][2], "causes come first"
     command = next(line for line in text.splitlines() if line.startswith("depthlimit replay"))
     monkeypatch.setattr(sys, "argv", shlex.split(command))
     with pytest.raises(SystemExit) as stop:

@@ -1,1 +1,1 @@
-"""The oracle: an implementation is judged, and what the run folder says of it is summed up, compared and kept."""
+"""The oracle: an implementation of somebody else's on trial."""

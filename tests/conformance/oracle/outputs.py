@@ -15,12 +15,12 @@ from pathlib import Path
 
 from depthlimit.conformance.explain import explain, replay
 from depthlimit.conformance.oracle import badge
+from depthlimit.conformance.oracle.failures import failures
 from depthlimit.conformance.oracle.folder import Item, Run
 from depthlimit.conformance.oracle.junit import junit as junit_xml
 from depthlimit.conformance.oracle.known import Known
 from depthlimit.conformance.oracle.outcome import CHECKED, FAILS, KNOWN, OPEN, Case, Outcome
 from depthlimit.models.spec import BadInput
-from depthlimit.theory import judgement as J
 
 _SHOWN = 10  # failures told in full; the table above them has all
 
@@ -108,13 +108,15 @@ def _failures(outcome: Outcome) -> list[str]:
     cases = [case for case in outcome.cases if case.state in (FAILS, OPEN)]
     if not cases:
         return []
-    cases.sort(key=lambda c: _worst(outcome, c)["verdict"] == J.BLOCKED)
+    blocked = {f.line: f.blocked for f in failures(outcome.run.records) if f.blocked}
+    cases.sort(key=lambda c: all(i + 1 in blocked for i in c.wrong))
     run, rows, told = outcome.run, [], []
     for number, case in enumerate(cases):
         item, line = _worst(outcome, case), (case.worst or 0) + 1
         on = f"{len(case.wrong)} of {case.total}"
         sides = [_side(item, name) for name in ("lhs", "rhs")]
-        rows.append([code(case.claim.id), case.regime, item["verdict"], on, *sides, _ratio(item), str(line)])
+        verdict = item["verdict"] + (f", blocked by {blocked[line]}" if line in blocked else "")
+        rows.append([code(case.claim.id), case.regime, verdict, on, *sides, _ratio(item), str(line)])
         if number < _SHOWN:
             again = replay(run.file, line, run.implementation, run.identity["device"])
             told += ["", *fenced(f"{explain(item)}\n{again}")]
