@@ -1,4 +1,4 @@
-"""The command line: verify, list, explain, constants, differences, replay, report.
+"""The command line: verify, list, explain, constants, differences, replay, report, oracle, baseline.
 
 stdout is the result, stderr the progress. Status: 0 as expected, 1 a violation or an errored case, 2 bad input (nothing is written), 3
 undecided only, 130 interrupted.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from depthlimit import oracle
+from depthlimit import baseline, oracle
 from depthlimit.console import command, new_folder, progress, write_report
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from depthlimit.theory.claim import Claim
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-INTERRUPTED = 130
 app.add_typer(oracle.app, name="oracle")
+app.add_typer(baseline.app, name="baseline")
+INTERRUPTED = 130
 
 
 def main() -> None:

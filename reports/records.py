@@ -80,8 +80,8 @@ def read_lines(path: Path, notes: list[str]) -> Iterator[tuple[int, Item]]:
             yield number, decode(text, f"{path.name}:{number}")
 
 
-def read_records(folder: Path, registry: Mapping[str, Claim], notes: list[str]) -> Iterator[tuple[int, Item]]:
-    """The records of a run and their lines; each is complete and about a claim of the registry."""
+def read_records(folder: Path, registry: Mapping[str, Claim] | None, notes: list[str]) -> Iterator[tuple[int, Item]]:
+    """The records of a run and their lines; each is complete and about a claim of the registry, if one is given."""
     path = folder / "records.jsonl"
     if not path.exists():
         raise RunError(f"{path}: no such file; expected a folder that `verify` wrote")
@@ -92,7 +92,7 @@ def read_records(folder: Path, registry: Mapping[str, Claim], notes: list[str]) 
             raise RunError(f"{where}: a record without {', '.join(missing)}")
         if item["verdict"] not in VERDICTS:
             raise RunError(f"{where}: verdict {item['verdict']!r}; expected one of {', '.join(VERDICTS)}")
-        if claim_id(item) not in registry:
+        if registry is not None and claim_id(item) not in registry:
             raise RunError(f"{where}: no claim {claim_id(item)} is registered; was this run made by another version (see run.json)?")
         yield number, item
 

@@ -98,7 +98,7 @@ def record(claim: Claim, judged: J.Judgement, regime: str, spec: Mapping[str, An
         "where": {axis: dict(judged.where).get(axis) for axis in AXES[:-1]},
         "regime": regime,
         "spec": dict(spec),
-        "reason": judged.reason,
+        "reason": judged.reason.encode("utf-8", "replace").decode(),  # an implementation's message may hold what no file can
     }
 
 

@@ -1,11 +1,11 @@
-"""The implementation under test, loaded once per process, and what a failing check says of it.
+"""The implementation under test, loaded once per process, and how a failing check is run again.
 
 Each Spec is run once per process:
 
     subject.on_corpus(spec)      # records and curves of the claims that this run has tests for
     subject.check(spec)          # of every claim of the Spec's regime
 
-and what came out wrong is told with both sides, their radii and a command that runs it again.
+and a command runs again what came out wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.verify import EXPECTED, single_threaded, status
 from depthlimit.theory import judgement as J
 from depthlimit.theory.claim import Claim
-from depthlimit.theory.record import claim_id
 from depthlimit.theory.registry import claims
 
 Record = dict[str, Any]
@@ -98,32 +97,6 @@ class Subject:
         device = "" if self.device == "cpu" else f" --device {self.device}"
         text = shlex.quote(json.dumps(value, separators=(",", ":")))
         return f"printf %s {text} > spec.json; depthlimit replay spec.json --implementation {self.name}{device}"
-
-    def explain(self, item: Record) -> str:
-        """What came out, what was expected, both sides with their radii, and where."""
-        claim = next(c for c in claims() if c.id == claim_id(item))
-        at = ", ".join(f"{axis} {index}" for axis, index in item["where"].items() if index is not None)
-        lines = [
-            f"{claim.id} on {item['regime']}: {item['verdict']}, expected {_expected(claim, item)}",
-            f"  {claim.meaning} ({claim.source})",
-            f"  {claim.lhs} {claim.relation} {claim.rhs}",
-            *(f"    {symbol} = {definition}" for symbol, definition in claim.where.items()),
-            *(f"  {side} = {item[side]!r} ± {item[f'{side}_radius']!r}{_unit(item)}" for side in ("lhs", "rhs")),
-            f"  log10 tightness {item['log10_tightness']!r}{f', at {at}' if at else ''}",
-        ]
-        return "\n".join([*lines, *([f"  {item['reason']}"] if item["reason"] else [])])
-
-
-def _unit(item: Record) -> str:
-    return "" if item["scale"] == "linear" else f" ({item['scale']})"
-
-
-def _expected(claim: Claim, item: Record) -> str:
-    if item["verdict"] == J.UNDECIDED:
-        return "a verdict: the radii are too wide, so this was not measured"
-    if claim.expect is None:
-        return "that it holds"
-    return f"that {claim.expect} refutes it"
 
 
 def wrong(items: Sequence[Record]) -> list[Record]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
 
+from depthlimit.conformance.explain import explain
 from depthlimit.conformance.subject import Subject, judged, reasons, wrong
 from depthlimit.models.corpus import corpus
 from depthlimit.models.spec import Spec
@@ -90,7 +91,7 @@ def test_corpus(claim: Claim, regime: str, depthlimit_subject: Subject, depthlim
     if failures := wrong(found):
         about = ("claim", "edition", "inputs", "spec")
         again = (depthlimit_subject.replay({key: item[key] for key in about}) for item in failures)
-        text = (f"{depthlimit_subject.explain(item)}\n  {line}" for item, line in zip(failures, again, strict=True))
+        text = (f"{explain(item)}\n  {line}" for item, line in zip(failures, again, strict=True))
         pytest.fail("\n\n".join(text), pytrace=False)
     if not judged(found):
         if all(item["verdict"] == J.OUT_OF_HYPOTHESIS for item in found):
@@ -123,7 +124,7 @@ def test_regime(
             if item["scale"] == "linear" and tightness is not None and NO_POWER * 10**tightness >= 1:
                 target(tightness, label=claim_id(item))
         if failures := wrong(records):
-            text = [depthlimit_subject.explain(item) for item in failures]
+            text = [explain(item) for item in failures]
             again = f"profile {profile}, seed {number}\n  {depthlimit_subject.replay(spec.to_json())}"
             pytest.fail("\n\n".join([*text, again]), pytrace=False)
 

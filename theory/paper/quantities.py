@@ -142,8 +142,8 @@ slope_gap = _on(B_, local=False, signed=True)(
 # --- the neural ODE (6) and Proposition 2
 H_s = _on(L_, C_, local=False)("H_s", "H(s)", "states of the neural ODE from the implementation, at saved s")
 H_ref = _on(L_, C_, local=False)("H_ref", r"\Phi_s(Ax)", "states of the neural ODE from an independent solver")
-F_ode = _on(C_, local=False)("F_ode", "F(x)", "output of the neural ODE from the implementation")
-B_H1 = _on(C_, local=False)("B_H1", "BH(1)", "B applied to the last state of the neural ODE")
+F_ode = _on(C_)("F_ode", "F(x)", "output of the neural ODE from the implementation")
+B_H1 = _on(C_)("B_H1", "BH(1)", "B applied to the last state of the neural ODE")
 depth = quantity("depth", "L", (B_,), "depths of the ladder", exact=True).symbol
 output_gap = _on(B_, local=False)("output_gap", r"\sup_x\|F(x)-F^L(x)\|", "distance of outputs, neural ODE and network of depth L")
 slope_output = _on(local=False, signed=True)(

@@ -1,0 +1,51 @@
+"""A run folder as the oracle reads it: who was judged, and the records in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from depthlimit.models.spec import BadInput
+from depthlimit.reports.records import RunError, read_object, read_records
+from depthlimit.theory.registry import claims
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. `records[i]` stands on line i + 1 of records.jsonl; `identity` is run.json, `plan` the text of plan.jsonl."""
+
+    folder: Path
+    identity: Item
+    records: list[Item]
+    plan: str
+    notes: list[str]
+
+    @property
+    def file(self) -> Path:
+        """Where the records stand."""
+        return self.folder / "records.jsonl"
+
+    @property
+    def implementation(self) -> str:
+        """The name under which the implementation was given."""
+        return str(self.identity["implementation"])
+
+
+def read_run(folder: Path, *, any_version: bool = False) -> Run:
+    """The run in a folder. Raises BadInput, also for claims that are not registered here unless `any_version`."""
+    notes: list[str] = []
+    registry = None if any_version else {c.id: c for c in claims()}
+    try:
+        identity = read_object(folder / "run.json")
+        for key in ("implementation", "device", "profile", "seed", "version", "versions", "paper"):
+            if key not in identity:
+                raise RunError(f"{folder / 'run.json'}: without {key}; expected a folder that `verify` or `oracle run` wrote")
+        records = [item for _, item in read_records(folder, registry, notes)]
+        return Run(folder, identity, records, (folder / "plan.jsonl").read_text(encoding="utf-8"), notes)
+    except OSError as error:
+        raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from None
+    except RunError as error:
+        raise BadInput(str(error)) from None

@@ -1,0 +1,180 @@
+"""What a run says of an implementation: one case per claim and regime, the scoreboard of the methods, a sentence and a status.
+
+Everything that is shown of a run (Markdown, badge, JUnit) is read off the `Outcome`. A claim without power counts for nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from depthlimit.conformance.oracle.folder import Item, Run
+from depthlimit.conformance.oracle.known import Known, KnownFailure
+from depthlimit.models.verify import EXPECTED, FAILED, UNDECIDED, status
+from depthlimit.reports.words import NO_POWER, count
+from depthlimit.theory import judgement as J
+from depthlimit.theory.claim import Claim
+from depthlimit.theory.record import claim_id, nearness, summarise
+from depthlimit.theory.registry import claims
+
+FAILS, OPEN, KNOWN, CHECKED, SKIPPED = "fails", "undecided", "known failure", "checked", "skipped"
+METHODS = ("forward", "loss", "gradients", "velocity", "flow", "neural_ode", "batch")
+_ASKED = (  # labels of the claims that ask one method and nothing else, in the words of the protocol
+    (r"agreement\.(?:hidden|output)", "forward"),
+    (r"agreement\.loss", "loss"),
+    (r"agreement\.gradient-.*", "gradients"),
+    (r"agreement\.velocity-.*", "velocity"),
+    (r"eq[45]\.flow-.*|(?:repeat|rows)\.flow", "flow"),
+    (r"eq6\.state|(?:repeat|rows)\.neural-ode", "neural_ode"),
+    (r"(?:repeat|rows)\.(.*)", r"\1"),
+    (r"batch\..*", "batch"),
+)
+
+
+def method_of(label: str) -> str | None:
+    """The method that a claim of the protocol is about; None for a claim about what several methods do together."""
+    found = (re.fullmatch(pattern, label) for pattern, _ in _ASKED)
+    return next((match.expand(method) for match, (_, method) in zip(found, _ASKED, strict=True) if match), None)
+
+
+@dataclass
+class Case:
+    """One claim on one regime. `wrong` and `known` hold indices of records; `reasons` say why others compared nothing."""
+
+    claim: Claim
+    regime: str
+    total: int = 0
+    judged: int = 0
+    wrong: list[int] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    worst: int | None = None  # the index of the record to show: the gravest, and of these the one farthest beyond its bound
+    state: str = SKIPPED
+    entry: KnownFailure | None = None
+
+    def close(self, records: Sequence[Item]) -> None:
+        """Settle worst and state when all records are in."""
+        about = self.wrong or self.known
+        if about:
+            self.worst = max(about, key=lambda i: _gravity(records[i]))
+        undecided = all(records[i]["verdict"] == J.UNDECIDED for i in self.wrong)
+        self.state = (OPEN if undecided else FAILS) if self.wrong else KNOWN if self.known else CHECKED if self.judged else SKIPPED
+
+
+def _gravity(item: Mapping[str, Any]) -> tuple[int, tuple[int, float]]:
+    grave = (J.HOLDS, J.UNDECIDED, J.BLOCKED, J.VIOLATED, J.ERRORED)
+    return grave.index(item["verdict"]) if item["verdict"] in grave else 0, nearness(item["log10_tightness"], item["scale"])
+
+
+@dataclass
+class Row:
+    """A method on the scoreboard: how many of its claims came out how, the largest error in units of what is allowed, and why not."""
+
+    method: str
+    states: Counter[str] = field(default_factory=Counter)
+    margin: float | None = None
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run with its known failures."""
+
+    run: Run
+    known: Known = field(default_factory=Known)
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """In order of registration."""
+        registry = {c.id: c for c in claims()}
+        found: dict[tuple[str, str], Case] = {}
+        for index, item in enumerate(self.run.records):
+            key = (claim_id(item), item["regime"])
+            case = found.setdefault(key, Case(registry[key[0]], item["regime"]))
+            case.total += 1
+            if item["verdict"] in (J.OUT_OF_HYPOTHESIS, J.UNSUPPORTED):
+                case.reasons[item["reason"]] += 1
+            else:
+                case.judged += 1
+            if index in self.known.covered:
+                case.known.append(index)
+                case.entry = self.known.covered[index]
+            elif (item["verdict"] != J.HOLDS or case.claim.expect is not None) and status([item]) != EXPECTED:
+                case.wrong.append(index)
+        place = {key: i for i, key in enumerate(registry)}
+        for case in found.values():
+            case.close(self.run.records)
+        return sorted(found.values(), key=lambda c: place[c.claim.id])
+
+    @cached_property
+    def claims(self) -> dict[str, str]:
+        """The state of each claim: the gravest of its cases; one that held without power was not checked."""
+        table = summarise(self.run.records, {c.claim.id: c.claim for c in self.cases})["claims"]
+        grave = (FAILS, OPEN, KNOWN, CHECKED, SKIPPED)
+        out: dict[str, str] = {}
+        for case in self.cases:
+            state = SKIPPED if case.state == CHECKED and table[case.claim.id]["verdict"] == NO_POWER else case.state
+            out[case.claim.id] = min(out.get(case.claim.id, SKIPPED), state, key=grave.index)
+        return out
+
+    def count(self, *states: str) -> int:
+        """How many claims are in one of the states."""
+        return sum(state in states for state in self.claims.values())
+
+    @property
+    def checked(self) -> int:
+        """How many claims compared numbers with power, or failed to."""
+        return self.count(CHECKED, FAILS, OPEN, KNOWN)
+
+    @property
+    def status(self) -> int:
+        """0: nothing unknown came out wrong; 1: a failure, a list of known failures that is wrong, or nothing checked; 3: undecided."""
+        if self.count(FAILS) or self.known.problems or not self.checked:
+            return FAILED
+        return UNDECIDED if self.count(OPEN) else EXPECTED
+
+    @property
+    def sentence(self) -> str:
+        """The verdict."""
+        name = self.run.implementation
+        if not self.checked:
+            return f"No claim was checked on {name}."
+        fail, undecided, known = (self.count(state) for state in (FAILS, OPEN, KNOWN))
+        head = f"{fail} of {count(self.checked, 'claim')} checked on {name} {'fails' if fail == 1 else 'fail'}"
+        if not fail:
+            head = f"None of {count(self.checked, 'claim')} checked on {name} fails"
+        more = [f"{undecided} {'is' if undecided == 1 else 'are'} undecided"] * bool(undecided)
+        more += [f"{count(known, 'more failure')} {'is' if known == 1 else 'are'} known"] * bool(known)
+        more += [f"the list of known failures has {count(len(self.known.problems), 'error')}"] * bool(self.known.problems)
+        return "; ".join([head, *more]) + "."
+
+    @cached_property
+    def scoreboard(self) -> list[Row]:
+        """One row per method of the protocol."""
+        rows = {name: Row(name) for name in METHODS}
+        states: dict[str, str] = {}
+        for case in self.cases:
+            if (name := method_of(case.claim.label)) is not None:
+                states[case.claim.id] = self.claims[case.claim.id]
+                rows[name].reasons += case.reasons
+        for key, state in states.items():
+            rows[str(method_of(key.partition("[")[0]))].states[state] += 1
+        for item in self.run.records:
+            name, value = method_of(item["claim"]), item["log10_tightness"]
+            if name is not None and value is not None:
+                margin, before = 10.0 ** min(value, 300.0), rows[name].margin
+                rows[name].margin = margin if before is None else max(margin, before)
+        return list(rows.values())
+
+    @cached_property
+    def unsupported(self) -> list[tuple[str, int]]:
+        """Reasons why the implementation was not asked, and how many claims each left out."""
+        about: dict[str, set[str]] = {}
+        for item in self.run.records:
+            if item["verdict"] == J.UNSUPPORTED:
+                about.setdefault(item["reason"], set()).add(claim_id(item))
+        return [(reason, len(keys)) for reason, keys in about.items()]
