@@ -108,8 +108,8 @@ _NOTHING = 1e-100  # the unit where an answer is 0 and may not err: small, and i
 Allowed = Mapping[str, tuple[Array, Array]]  # per part of an answer what it may err, and the size of its terms, on its leading axes
 
 
-def _allowed(run: Trajectory, method: str) -> Allowed:
-    """For an answer at the last saved state."""
+def _allowed(run: Trajectory, method: str, t: int | slice = -1) -> Allowed:
+    """For answers at saved states."""
     r, _, _ = _own(run)
     terms = _terms(run, r)
     if method == "forward":
@@ -123,7 +123,7 @@ def _allowed(run: Trajectory, method: str) -> Allowed:
         found = {k: (r.gradients[k], terms[k]) for k in BLOCKS}
     else:
         found = {k: (f.radius, f.scale) for k in BLOCKS for f in (velocities(run)[f"own_velocity_{k}"],)}
-    return {name: (np.asarray(radius)[0, -1], np.asarray(scale)[0, -1]) for name, (radius, scale) in found.items()}
+    return {name: (np.asarray(radius)[0, t], np.asarray(scale)[0, t]) for name, (radius, scale) in found.items()}
 
 
 def _compared(first: Arrays, second: Arrays, allowed: Allowed) -> dict[str, Field]:
@@ -148,11 +148,9 @@ def _names(kind: str, method: str) -> tuple[str, str]:
     return f"first_{kind}_{method}", f"second_{kind}_{method}"
 
 
-def _last(run: Trajectory, method: str) -> dict[str, Array]:
-    """The answer that was given at the last saved state."""
-    if method == "loss":
-        return {"loss": run.loss[0, -1]}
-    return {k: v[0, -1] for k, v in getattr(run, method).items()}
+def _given(run: Trajectory, method: str, t: int | slice = -1) -> dict[str, Array]:
+    """The answers that were given at saved states."""
+    return {k: v[0, t] for k, v in _named(getattr(run, method)).items()}
 
 
 def _arguments(run: Trajectory, method: str, t: int = -1) -> dict[str, Any]:
@@ -180,7 +178,7 @@ def _repeat(method: str) -> None:
     @measures(*_names("repeat", method), on=Trajectory)
     def again(run: Trajectory) -> Mapping[str, Field]:
         """The last answer of the method, and again after others."""
-        first = _last(run, method)
+        first = _given(run, method)
         _ask_others(run, method)
         second = _named(call(run.implementation, method, run.network, **_arguments(run, method)))
         return _pair("repeat", method, first, second, _allowed(run, method))
@@ -190,9 +188,11 @@ def _batch(method: str) -> None:
     @measures(*_names("batch", method), on=Trajectory)
     def together(run: Trajectory) -> Mapping[str, Field]:
         """The calls at all saved states as one batch, turned round, against the calls one by one."""
+        every = slice(None)
         asked = [(run.network, *_arguments(run, method, t).values()) for t in range(len(run.times))]
-        last, *_ = batch(run.implementation, method, asked[::-1])
-        return _pair("batch", method, _last(run, method), _named(last), _allowed(run, method))
+        found = [_named(answer) for answer in batch(run.implementation, method, asked[::-1])[::-1]]
+        joined = {k: np.stack([answer[k] for answer in found]) for k in found[0]}
+        return _pair("batch", method, _given(run, method, every), joined, _allowed(run, method, every))
 
 
 def _rows(method: str) -> None:
@@ -206,7 +206,7 @@ def _rows(method: str) -> None:
             k: np.concatenate([one[k] for one in each], axis=-2) if method == "forward" else np.mean([one[k] for one in each], axis=0)
             for k in each[0]
         }
-        return _pair("rows", method, _last(run, method), joined, _allowed(run, method))
+        return _pair("rows", method, _given(run, method), joined, _allowed(run, method))
 
 
 for _method in ("forward", "loss", "gradients", "velocity"):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 
 from depthlimit.conformance.faults import FAULTS, SPECS, caught
+from depthlimit.conformance.faults.interface import CAUSES
+from depthlimit.conformance.faults.planting import Fault, Faulty
+from depthlimit.conformance.faults.written import Written
+from depthlimit.models import calls
 from depthlimit.models.check import check
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.theory import judgement as J
@@ -12,6 +16,7 @@ from depthlimit.theory.record import claim_id
 from depthlimit.theory.registry import claims
 
 pytestmark = pytest.mark.xdist_group("faults")
+_RULES = ("eq3", "eq13", "eq4", "eq5", "loss", "identities", "agreement", "repeat", "rows", "batch")
 _CAUGHT: dict[str, list[str]] = {}
 
 
@@ -23,8 +28,40 @@ def _caught(name: str) -> list[str]:
     return _CAUGHT[name]
 
 
+IMPLEMENTATIONS = [f for f in FAULTS if f.implementation is not None]
+
+
 def test_names_of_faults_are_unique() -> None:
     assert len({f.name for f in FAULTS}) == len(FAULTS)
+
+
+def test_there_are_wrong_implementations_enough_and_each_has_a_cause_in_words() -> None:
+    assert len(IMPLEMENTATIONS) >= 80
+    for fault in IMPLEMENTATIONS:
+        assert fault.cause and fault.cause[-1] not in ".!" and fault.meaning[-1] == ".", fault
+        # a comparison with the reference says where an implementation differs; this says what rule it breaks
+        assert any(not c.startswith("agreement.") for c in fault.caught_by), fault
+
+
+@pytest.mark.parametrize("name", ["plain", "clipped", "saturated", "inside", "sigma", "square", "weights-only"])
+@pytest.mark.parametrize("base", [Faulty, Written])
+def test_the_network_written_out_is_right_until_a_part_is_replaced(base: type[NumpyImplementation], name: str) -> None:
+    wrong = caught(Fault("none", "Nothing is wrong.", (name,), (), implementation=base), claims(*_RULES))
+    assert not wrong
+
+
+@pytest.mark.parametrize("fault", [f for f in IMPLEMENTATIONS if f.cause in CAUSES.values()], ids=lambda f: f.name)
+def test_what_breaks_the_protocol_is_named_by_its_kind(fault: Fault) -> None:
+    (kind,) = (k for k, cause in CAUSES.items() if cause == fault.cause)
+    assert fault.implementation is not None
+    calls.watch(fault.seconds)
+    records, _ = check(SPECS[fault.specs[0]], fault.implementation(), selected=claims(*fault.caught_by))
+    calls.watch(None)
+    assert records and all(r["verdict"] == J.ERRORED and f": {kind}: " in r["reason"] for r in records), [r["reason"] for r in records]
+
+
+def test_every_kind_that_python_can_name_is_planted() -> None:
+    assert set(CAUSES) == set(calls.KINDS) - {"crash"} and set(CAUSES.values()) <= {f.cause for f in FAULTS}
 
 
 @pytest.mark.parametrize("name", [f.name for f in FAULTS])
