@@ -816,12 +816,12 @@ def test_a_batch_answers_call_by_call() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda method, calls: [1.0] * 2, "^batch: wrong type: 2 answers, expected a list of 3$"),
-        (lambda method, calls: np.ones(3), "^batch: wrong type: a ndarray, expected a list of 3$"),
+        (lambda method, calls: [1.0] * 2, "^batch of loss: wrong type: 2 answers, expected a list of 3$"),
+        (lambda method, calls: np.ones(3), "^batch of loss: wrong type: a ndarray, expected a list of 3$"),
         (lambda method, calls: [1.0, 1.0, np.nan], "^loss: non-finite: nan$"),
-        (lambda method, calls: [1 / len(calls[3:])], "^batch: exception: ZeroDivisionError: division by zero$"),
-        (lambda method, calls: [np.multiply(c[2], 0, out=c[2])[0, 0] for c in calls], "^batch: inputs changed: "),
-        (_never, r"^batch: hang: no answer within 0\.1 s$"),
+        (lambda method, calls: [1 / len(calls[3:])], "^batch of loss: exception: ZeroDivisionError: division by zero$"),
+        (lambda method, calls: [np.multiply(c[2], 0, out=c[2])[0, 0] for c in calls], "^batch of loss: inputs changed: "),
+        (_never, r"^batch of loss: hang: no answer within 0\.1 s$"),
     ],
 )
 def test_what_is_wrong_with_a_batch_is_named(watched: list[str], answer: Callable[..., Any], message: str) -> None:

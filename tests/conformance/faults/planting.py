@@ -30,7 +30,7 @@ class Fault:
         claim: a wrong edition of the claim that `caught_by` names, or None.
         runs: replaces the run of an instance, or None.
         cause: what a diagnosis should say of it, in the words of the model; faults with the same cause share it. Empty: its meaning.
-        seconds: stop the implementation's calls after so long, and judge `caught_by` alone, each of which waits.
+        seconds: stop the implementation's calls after so long.
     """
 
     name: str
