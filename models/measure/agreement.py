@@ -154,18 +154,18 @@ def _named(answer: Any) -> dict[str, Array]:
 
 
 def _other(arguments: Mapping[str, Any], factor: float) -> dict[str, Any]:
-    """The same with other parameters."""
+    """The same with other parameters. A factor -1 would not do: F is even in them."""
     return {**arguments, "params": {k: factor * v for k, v in arguments["params"].items()}}
 
 
 def _ask_others(run: Trajectory, method: str) -> None:
-    """Other questions: the same sizes and other values, fewer samples, another depth."""
+    """Other questions: fewer samples, another depth, and last, since it may leave most behind, the same sizes and other values."""
     a = _arguments(run, method)
     few = {k: v[:1] for k, v in a.items() if k in ("x", "y")}
     for network, arguments in (
-        (run.network, _other(a, -1.0)),
         (run.network, {**a, **few}),
         ({**run.network, "L": 1}, {**a, "params": {k: v[:1] if k in "VW" else v for k, v in a["params"].items()}}),
+        (run.network, _other(a, -0.5)),
     ):
         call(run.implementation, method, network, **arguments)
 
@@ -186,7 +186,7 @@ def _batch(method: str) -> None:
         """The calls at all saved states, turned round and among others, as one batch, against the calls one by one."""
         T, every = len(run.times), slice(None)
         asked = [_arguments(run, method, t) for t in reversed(range(T))]
-        others = [_other(asked[0], -1.0), _other(asked[0], 0.5)]
+        others = [_other(asked[0], factor) for factor in (-0.5, 0.25)]
         answers = batch(run.implementation, method, [(run.network, *a.values()) for a in (others[0], *asked, *others)])
         found = [_named(answer) for answer in answers[T:0:-1]]
         joined = {k: np.stack([answer[k] for answer in found]) for k in found[0]}

@@ -930,8 +930,8 @@ def test_a_repeated_answer_may_differ_by_what_both_may_err(share: float, verdict
     assert len(asked) == 6
     (_, again, *_), others = asked[-1], asked[2:5]
     assert all(np.array_equal(again[k], asked[1][1][k]) for k in "AVWB")
-    assert np.array_equal(others[0][1]["A"], -again["A"])  # other parameters of the same sizes
-    assert [(s["L"], len(p["V"]), len(x)) for s, p, x, _ in others] == [(3, 3, 1), (3, 3, 1), (1, 1, 1)]
+    assert np.array_equal(others[2][1]["A"], -0.5 * again["A"])  # other parameters of the same sizes
+    assert [(s["L"], len(p["V"]), len(x)) for s, p, x, _ in others] == [(3, 3, 1), (1, 1, 1), (3, 3, 1)]
 
 
 def test_samples_alone_are_put_together_by_their_mean() -> None:

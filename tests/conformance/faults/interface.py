@@ -287,7 +287,7 @@ FAULTS: tuple[Fault, ...] = (
     _broken("hang", "hang", _H, "`forward` never returns.", given={"forward": _sleeping}, seconds=0.5),
     # memory of earlier calls
     wrong("cached-by-shape", _STATE, "plain", "agreement.output eq3.output", of=CachedByShape),
-    wrong("weights-in-store", _STATE, "plain", "eq3.output repeat.forward", of=LastWeights),
+    wrong("weights-in-store", _STATE, "plain state", "eq3.output repeat.forward", of=LastWeights),
     wrong("states-running", _STATE, "plain", "eq3.input repeat.forward", of=RunningStates),
     wrong("loss-running", _STATE, "plain", "loss.mean-squared-error repeat.loss", of=RunningLoss),
     wrong("gradients-accumulate", _STATE, "plain", "eq16.B repeat.gradients", of=Accumulating),
@@ -325,7 +325,7 @@ FAULTS: tuple[Fault, ...] = (
     wrong(
         "batch-reversed",
         "the answers of a batch stand in another order",
-        "plain",
+        "plain state",
         _BATCHES,
         of=_N,
         answers={"batch": lambda found, *_: found[::-1]},
@@ -333,17 +333,17 @@ FAULTS: tuple[Fault, ...] = (
     wrong(
         "batch-with-one-network",
         _CALLS,
-        "plain",
+        "plain state",
         _BATCHES,
         "All calls have the weights of the first one.",
         of=_N,
         given={"batch": _first_weights},
     ),
-    wrong("batch-in-one-buffer", _CALLS, "plain", _BATCHES, of=SharedBuffer),
+    wrong("batch-in-one-buffer", _CALLS, "plain state", _BATCHES, of=SharedBuffer),
     wrong(
         "batch-coupled",
         _CALLS,
-        "plain",
+        "plain state",
         _BATCHES,
         "A millionth of the batch's mean is subtracted.",
         of=_N,

@@ -111,6 +111,7 @@ SPECS: dict[str, Spec] = {
         },
         "ladder": {**BASE, "T": 0.25, "regime": {"kind": "depth-ladder", "depths": (4, 8, 16, 32)}, "rtol": 1e-11},
         "iid": {**BASE, "regime": {"kind": "iid-ladder", "depths": (8, 16, 32, 64), "draws": 100}, "init": {"kind": "iid"}},
+        "state": {**BASE, "regime": {"kind": "network"}, "init": {"kind": "iid", "seed": 5}, "times": (0.0,)},
         "inside": {**BASE, "regime": {"kind": "clipped-flow"}, "init": GP, "T": 0.1, "clip": {"kind": "radial", "radius": 5.0}},
         "sigma": {
             **{**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "times": (0.0, 0.1)},
