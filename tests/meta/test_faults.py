@@ -14,7 +14,10 @@ from depthlimit.conformance.faults.planting import Fault, Faulty
 from depthlimit.conformance.faults.written import Written, wrong
 from depthlimit.models import calls
 from depthlimit.models.check import check
+from depthlimit.models.corpus import NETWORKS
+from depthlimit.models.data import ArrayStore
 from depthlimit.models.reference import NumpyImplementation
+from depthlimit.models.trajectory import realise
 from depthlimit.theory import judgement as J
 from depthlimit.theory.quantity import Array
 from depthlimit.theory.record import claim_id
@@ -48,11 +51,27 @@ def test_there_are_wrong_implementations_enough_and_each_has_a_cause_in_words() 
         assert any(not c.startswith("agreement.") for c in fault.caught_by), fault
 
 
-@pytest.mark.parametrize("name", ["plain", "clipped", "saturated", "inside", "sigma", "square", "weights-only"])
+@pytest.mark.parametrize("name", ["plain", "clipped", "saturated", "inside", "sigma", "state", "weights-only"])
 @pytest.mark.parametrize("base", [Faulty, Written])
 def test_the_network_written_out_is_right_until_a_part_is_replaced(base: type[NumpyImplementation], name: str) -> None:
     wrong = caught(Fault("none", "Nothing is wrong.", (name,), (), implementation=base), claims(*_RULES))
     assert not wrong
+
+
+def test_wrong_numbers_are_wrong_numbers_on_any_network_and_raise_nothing() -> None:
+    """With and without a clip, other activations, one layer and one sample: a diagnosis tries faults on whatever network failed."""
+    raised = []
+    for spec in (NETWORKS[5], *NETWORKS[11:16]):
+        b = realise(spec, ArrayStore())
+        for fault in IMPLEMENTATIONS:
+            assert fault.implementation is not None
+            implementation: Any = fault.implementation()
+            for method in ("forward", "loss", "gradients", "velocity") if fault.cause not in CAUSES.values() else ():
+                try:
+                    calls.call(implementation, method, b.network, params=b.params, x=b.x, y=b.y)
+                except calls.Misbehaviour as error:
+                    raised.append((fault.name, str(error)))
+    assert not raised
 
 
 def _fortran(a: Array) -> Array:

@@ -165,10 +165,10 @@ FAULTS: tuple[Fault, ...] = (
     wrong(
         "W-column-by-column",
         _COLUMNS,
-        "square",
+        "plain",
         _NEW,
-        given=_weights(lambda p: {"W": p["W"].transpose(0, 2, 1)}),
-        answers={"gradients": lambda g, *_: {**g, "W": g["W"].transpose(0, 2, 1)}},
+        given=_weights(lambda p: {"W": np.stack([W.ravel().reshape(W.shape, order="F") for W in p["W"]])}),
+        answers={"gradients": lambda g, *_: {**g, "W": np.stack([W.ravel(order="F").reshape(W.shape) for W in g["W"]])}},
     ),
     # the activation
     wrong("sigma-without-a", _SIGMA.format("a"), "sigma", _NEW, sigma=_phi(a=1.0), slope=_dphi(a=1.0)),

@@ -118,7 +118,6 @@ SPECS: dict[str, Spec] = {
             "activation": {"name": "gelu", "a": 1.5, "b": 0.7},
         },
         "erf": {**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "times": (0.0, 0.1), "activation": {"name": "erf"}},
-        "square": {**dict.fromkeys(("d", "dout", "q", "m", "L", "n"), 3), "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1},
         "weights-only": {**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "train": "VW"},
         "small-ode": {
             **{"d": 2, "dout": 2, "q": 3, "m": 2, "L": 4, "n": 2},
