@@ -79,7 +79,7 @@ _OTHER = {
 }
 for _method in ("forward", "loss", "gradients", "velocity"):
     _behaviour("repeat", _method, f"`{_method}` gives the same answer again after other calls.")
-_behaviour("repeat", "flow", "`flow` gives the same answer again, without the later times.", FLOWS)
+_behaviour("repeat", "flow", "`flow` gives the same answer again at one time alone.", FLOWS)
 _behaviour("repeat", "neural_ode", "`neural_ode` gives the same answer again after other calls.", ("euler-scheme", "euler-ladder"))
 for _method, _meaning in (
     ("forward", "Each sample alone has the states that it has among others."),

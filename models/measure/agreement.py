@@ -95,11 +95,12 @@ def _blocks(name: str, answers: Mapping[str, Arrays], radii: Arrays, terms: Arra
 
 # --- the same question on other occasions
 
+_NOTHING = 1e-100  # the unit where an answer is 0 and may not err: small, and its square no overflow
 Allowed = Mapping[str, tuple[Array, Array]]  # per part of an answer what it may err, and the size of its terms, on its leading axes
 
 
-def _allowed(run: Trajectory, method: str) -> Allowed:
-    """For an answer at the last saved state."""
+def _allowed(run: Trajectory, method: str, t: int | slice = -1) -> Allowed:
+    """For answers at saved states."""
     r, _, _ = run.own
     terms = _terms(run, r)
     if method == "forward":
@@ -113,7 +114,7 @@ def _allowed(run: Trajectory, method: str) -> Allowed:
         found = {k: (r.gradients[k], terms[k]) for k in BLOCKS}
     else:
         found = {k: (f.radius, f.scale) for k in BLOCKS for f in (velocities(run)[f"own_velocity_{k}"],)}
-    return {name: (np.asarray(radius)[0, -1], np.asarray(scale)[0, -1]) for name, (radius, scale) in found.items()}
+    return {name: (np.asarray(radius)[0, t], np.asarray(scale)[0, t]) for name, (radius, scale) in found.items()}
 
 
 def _compared(first: Arrays, second: Arrays, allowed: Allowed) -> dict[str, Field]:
@@ -121,7 +122,7 @@ def _compared(first: Arrays, second: Arrays, allowed: Allowed) -> dict[str, Fiel
     rows: list[tuple[Array, Array]] = []
     sizes: list[Array] = []
     for name, (radius, scale) in allowed.items():
-        unit = np.ravel(np.where(radius > 0, radius, np.maximum(2 * U * scale, np.finfo(float).tiny)))
+        unit = np.ravel(np.where(radius > 0, radius, np.maximum(2 * U * scale, _NOTHING)))
         rows.append(tuple(np.reshape(np.asarray(a[name]), (len(unit), -1)) / unit[:, None] for a in (first, second)))
         sizes.append(np.ravel(scale) / unit)
     width = max(a.shape[1] for a, _ in rows)
@@ -138,11 +139,9 @@ def _names(kind: str, method: str) -> tuple[str, str]:
     return f"first_{kind}_{method}", f"second_{kind}_{method}"
 
 
-def _last(run: Trajectory, method: str) -> dict[str, Array]:
-    """The answer that was given at the last saved state."""
-    if method == "loss":
-        return {"loss": run.loss[0, -1]}
-    return {k: v[0, -1] for k, v in getattr(run, method).items()}
+def _given(run: Trajectory, method: str, t: int | slice = -1) -> dict[str, Array]:
+    """The answers that were given at saved states."""
+    return {k: v[0, t] for k, v in _named(getattr(run, method)).items()}
 
 
 def _arguments(run: Trajectory, method: str, t: int = -1) -> dict[str, Any]:
@@ -154,14 +153,19 @@ def _named(answer: Any) -> dict[str, Array]:
     return answer if isinstance(answer, dict) else {"loss": answer}
 
 
+def _other(arguments: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """The same with other parameters. A factor -1 would not do: F is even in them."""
+    return {**arguments, "params": {k: factor * v for k, v in arguments["params"].items()}}
+
+
 def _ask_others(run: Trajectory, method: str) -> None:
-    """Other questions: the same sizes and other values, fewer samples, another depth."""
+    """Other questions: fewer samples, another depth, and last, since it may leave most behind, the same sizes and other values."""
     a = _arguments(run, method)
     few = {k: v[:1] for k, v in a.items() if k in ("x", "y")}
     for network, arguments in (
-        (run.network, {**a, "params": {k: -v for k, v in a["params"].items()}}),
         (run.network, {**a, **few}),
         ({**run.network, "L": 1}, {**a, "params": {k: v[:1] if k in "VW" else v for k, v in a["params"].items()}}),
+        (run.network, _other(a, -0.5)),
     ):
         call(run.implementation, method, network, **arguments)
 
@@ -170,7 +174,7 @@ def _repeat(method: str) -> None:
     @measures(*_names("repeat", method), on=Trajectory)
     def again(run: Trajectory) -> Mapping[str, Field]:
         """The last answer of the method, and again after others."""
-        first = _last(run, method)
+        first = _given(run, method)
         _ask_others(run, method)
         second = _named(call(run.implementation, method, run.network, **_arguments(run, method)))
         return _pair("repeat", method, first, second, _allowed(run, method))
@@ -179,10 +183,14 @@ def _repeat(method: str) -> None:
 def _batch(method: str) -> None:
     @measures(*_names("batch", method), on=Trajectory)
     def together(run: Trajectory) -> Mapping[str, Field]:
-        """The calls at all saved states as one batch, turned round, against the calls one by one."""
-        asked = [(run.network, *_arguments(run, method, t).values()) for t in range(len(run.times))]
-        last, *_ = batch(run.implementation, method, asked[::-1])
-        return _pair("batch", method, _last(run, method), _named(last), _allowed(run, method))
+        """The calls at all saved states, turned round and among others, as one batch, against the calls one by one."""
+        T, every = len(run.times), slice(None)
+        asked = [_arguments(run, method, t) for t in reversed(range(T))]
+        others = [_other(asked[0], factor) for factor in (-0.5, 0.25)]
+        answers = batch(run.implementation, method, [(run.network, *a.values()) for a in (others[0], *asked, *others)])
+        found = [_named(answer) for answer in answers[T:0:-1]]
+        joined = {k: np.stack([answer[k] for answer in found]) for k in found[0]}
+        return _pair("batch", method, _given(run, method, every), joined, _allowed(run, method, every))
 
 
 def _rows(method: str) -> None:
@@ -196,7 +204,7 @@ def _rows(method: str) -> None:
             k: np.concatenate([one[k] for one in each], axis=-2) if method == "forward" else np.mean([one[k] for one in each], axis=0)
             for k in each[0]
         }
-        return _pair("rows", method, _last(run, method), joined, _allowed(run, method))
+        return _pair("rows", method, _given(run, method), joined, _allowed(run, method))
 
 
 for _method in ("forward", "loss", "gradients", "velocity"):
@@ -208,22 +216,20 @@ for _method in ("forward", "loss", "gradients", "velocity"):
 
 @measures(*_names("repeat", "flow"), on=Trajectory)
 def flow_again(run: Trajectory) -> Mapping[str, Field]:
-    """The flow again, to the second saved time alone: later times must not move it by more than each answer may err."""
-    upto = slice(0, 2)
-    b = run.batch
-    again = call(run.implementation, "flow", b.network, params=b.params, x=b.x, y=b.y, times=run.times[upto])
-    first = {k: v[0, upto] for k, v in run.flowed.items()}
-    allowed = {k: (run.state_error[k][0, upto], euclid(v.reshape(len(v), -1))) for k, v in first.items()}
+    """The flow again, at the second saved time alone: other times must not move it by more than each answer may err."""
+    at, b = slice(1, 2), run.batch
+    again = call(run.implementation, "flow", b.network, params=b.params, x=b.x, y=b.y, times=run.times[at])
+    first = {k: v[0, at] for k, v in run.flowed.items()}
+    allowed = {k: (run.state_error[k][0, at], euclid(v.reshape(len(v), -1))) for k, v in first.items()}
     return _pair("repeat", "flow", first, again, allowed)
 
 
 @measures(*_names("repeat", "neural_ode"), on=EulerRun)
 def ode_again(run: EulerRun) -> Mapping[str, Field]:
-    """The neural ODE again, at every other s."""
-    b = run.batch
-    again = call(run.implementation, "neural_ode", b.network, weights=run.weights, x=b.x, s=run.s[::2])
-    first = {"hidden": run.ode["hidden"][::2], "output": run.ode["output"]}
-    B = float(np.linalg.norm(run.weights["B"], 2))
-    size = frobenius(first["hidden"])
-    allowed = {"hidden": (run.ode_error[::2], size), "output": (B * run.ode_error[-1], B * size[-1])}
+    """The neural ODE again, at three s that are uneven and not the ends, for a depth of which it must not know."""
+    at, b = [1, 2, 6], run.batch
+    again = call(run.implementation, "neural_ode", {**b.network, "L": 7}, weights=run.weights, x=b.x, s=run.s[at])
+    first = {"hidden": run.ode["hidden"][at], "output": run.ode["output"]}
+    B, size = float(np.linalg.norm(run.weights["B"], 2)), frobenius(run.ode["hidden"])
+    allowed = {"hidden": (run.ode_error[at], size[at]), "output": (B * run.ode_error[-1], B * size[-1])}
     return _pair("repeat", "neural_ode", first, again, allowed)

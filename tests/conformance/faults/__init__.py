@@ -10,17 +10,24 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from depthlimit.conformance.faults import (
+    adjoint,
     comparison,
     consistency,
     controls,
+    flows,
+    forward,
     general,
-    networks,
+    interface,
+    numerics,
+    odes,
     planting,
     statements,
     steps,
     variational,
+    velocity,
 )
 from depthlimit.conformance.faults.planting import Fault
+from depthlimit.models import calls
 from depthlimit.models.check import applicable, judge, run
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.measure.registry import Fields
@@ -32,7 +39,10 @@ from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.registry import claims
 
-_PARTS = (networks, statements, general, consistency, controls, variational, steps, comparison)
+_PARTS = (
+    *(forward, adjoint, velocity, flows, odes, numerics, interface),
+    *(statements, general, consistency, controls, variational, steps, comparison),
+)
 FAULTS: tuple[Fault, ...] = tuple(fault for part in _PARTS for fault in part.FAULTS)
 SPECS: dict[str, Spec] = {name: spec for part in (planting, *_PARTS) for name, spec in getattr(part, "SPECS", {}).items()}
 _RUNS: dict[str, Fields] = {}
@@ -58,9 +68,15 @@ def caught(fault: Fault, selected: Iterable[Claim] | None = None) -> list[str]:
         else:
             assert fault.implementation is not None
             fields = Fields(run(spec, fault.implementation()))
-        for c in known:
-            if c.expect is None and judge(c, fields, properties).verdict in (J.VIOLATED, J.ERRORED):
-                found[c.id] = None
+        if fault.seconds is not None:
+            calls.watch(fault.seconds)
+        try:
+            for c in known:
+                if c.expect is None and judge(c, fields, properties).verdict in (J.VIOLATED, J.ERRORED):
+                    found[c.id] = None
+        finally:
+            if fault.seconds is not None:
+                calls.watch(None)
     return list(found)
 
 

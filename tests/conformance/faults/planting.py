@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ class Fault:
         claim: a wrong edition of the claim that `caught_by` names, or None.
         runs: replaces the run of an instance, or None.
         cause: what a diagnosis should say of it, in the words of the model; faults with the same cause share it. Empty: its meaning.
+        seconds: stop the implementation's calls after so long.
     """
 
     name: str
@@ -40,12 +41,7 @@ class Fault:
     claim: Callable[[Claim], Claim] | None = None
     runs: Callable[[Spec, ArrayStore], Any] | None = None
     cause: str = ""
-
-
-def model_fault(name: str, implementation: type[NumpyImplementation], specs: Sequence[str], *caught_by: str) -> Fault:
-    """A wrong implementation; its docstring says what is wrong."""
-    meaning = (implementation.__doc__ or "").splitlines()[0]
-    return Fault(name, meaning, tuple(specs), caught_by, implementation=implementation)
+    seconds: float | None = None
 
 
 def claim_fault(name: str, spec: str, claim_id: str, meaning: str, change: Callable[[Claim], Claim]) -> Fault:
@@ -115,6 +111,19 @@ SPECS: dict[str, Spec] = {
         },
         "ladder": {**BASE, "T": 0.25, "regime": {"kind": "depth-ladder", "depths": (4, 8, 16, 32)}, "rtol": 1e-11},
         "iid": {**BASE, "regime": {"kind": "iid-ladder", "depths": (8, 16, 32, 64), "draws": 100}, "init": {"kind": "iid"}},
+        "state": {**BASE, "regime": {"kind": "network"}, "init": {"kind": "iid", "seed": 5}, "times": (0.0,)},
+        "inside": {**BASE, "regime": {"kind": "clipped-flow"}, "init": GP, "T": 0.1, "clip": {"kind": "radial", "radius": 5.0}},
+        "sigma": {
+            **{**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "times": (0.0, 0.1)},
+            "activation": {"name": "gelu", "a": 1.5, "b": 0.7},
+        },
+        "erf": {**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "times": (0.0, 0.1), "activation": {"name": "erf"}},
+        "weights-only": {**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "train": "VW"},
+        "small-ode": {
+            **{"d": 2, "dout": 2, "q": 3, "m": 2, "L": 4, "n": 2},
+            "regime": {"kind": "euler-scheme", "depths": (2, 4, 8, 16), "coefficients": 5},
+            **{"init": GP, "rtol": 1e-12},
+        },
         "certificate": {
             "regime": {"kind": "local-pl", "fraction": 0.25, "points": 4},
             **{"d": 3, "dout": 1, "q": 4, "m": 64, "L": 4, "n": 4, "T": 0.5, "rtol": 1e-12},
