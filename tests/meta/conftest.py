@@ -20,8 +20,11 @@ SPECS = [
     {**SMALL, "regime": {"kind": "euler-scheme", "depths": (8, 16, 32, 64)}, "init": {"kind": "gp", "seed": 2}},
 ]
 ADAPTERS = '''
-from depthlimit.conformance.faults.networks import NoDepthScaling
+from depthlimit.conformance.faults import FAULTS
 from depthlimit.models.reference import NumpyImplementation
+
+
+NoDepthScaling = next(f.implementation for f in FAULTS if f.name == "drop-depth-scaling")
 
 
 class Partial:

@@ -7,6 +7,7 @@ shows for each claim the faults that it alone catches, and a survivor is a faili
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from depthlimit.conformance.faults import (
@@ -43,7 +44,13 @@ _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
     *(statements, general, consistency, controls, variational, steps, comparison),
 )
-FAULTS: tuple[Fault, ...] = tuple(fault for part in _PARTS for fault in part.FAULTS)
+_ALSO = steps.ALSO
+FAULTS: tuple[Fault, ...] = tuple(
+    replace(fault, specs=tuple(dict.fromkeys((*fault.specs, *more))), caught_by=tuple(dict.fromkeys((*fault.caught_by, *ids))))
+    for part in _PARTS
+    for fault in part.FAULTS
+    for more, ids in (_ALSO.get(fault.name, ((), ())),)
+)
 SPECS: dict[str, Spec] = {name: spec for part in (planting, *_PARTS) for name, spec in getattr(part, "SPECS", {}).items()}
 _RUNS: dict[str, Fields] = {}
 

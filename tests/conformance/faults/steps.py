@@ -8,18 +8,11 @@ import numpy as np
 import sympy as sp
 
 from depthlimit.conformance.faults.general import where
-from depthlimit.conformance.faults.networks import (
-    FrozenLastLayer,
-    NoDepthScaling,
-    NoWidthScaling,
-    ReversedOde,
-    ScaledOutput,
-    UntransposedJacobian,
-)
-from depthlimit.conformance.faults.planting import BASE, GP, Fault, Faulty, claim_fault, model_fault, scaled
+from depthlimit.conformance.faults.planting import BASE, GP, Fault, claim_fault, scaled
+from depthlimit.conformance.faults.written import times, wrong
 from depthlimit.models import activations, corpus, residual
 from depthlimit.models.data import ArrayStore
-from depthlimit.models.implementation import Array, Arrays, Network
+from depthlimit.models.implementation import Array
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 from depthlimit.models.trajectory import Trajectory, realise
@@ -31,35 +24,6 @@ SPECS: dict[str, Spec] = {
     "ladder-gp": corpus.LADDERS[1],
     "one-sample": Spec.model_validate({**BASE, "n": 1, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1}),
 }
-
-
-class UnscaledBytes(Faulty):
-    """Inputs are multiplied by 255, as bytes that were never scaled to [0, 1]."""
-
-    def forward(self, spec: Network, params: Arrays, x: Array) -> dict[str, Array]:
-        """(3) at 255 x."""
-        return super().forward(spec, params, 255 * x)
-
-
-class SkippedTwice(Faulty):
-    """The skip connection is added twice: each layer doubles the state."""
-
-    def forward(self, spec: Network, params: Arrays, x: Array) -> dict[str, Array]:
-        """h_{k+1} = 2h_k + f/L."""
-        hidden = np.empty((spec["L"] + 1, len(x), spec["q"]))
-        hidden[0] = x @ params["A"].T
-        for k in range(spec["L"]):
-            s = activations.value(spec["activation"], hidden[k] @ params["W"][k].T / np.sqrt(spec["q"]))
-            hidden[k + 1] = 2 * hidden[k] + s @ params["V"][k].T / (spec["L"] * np.sqrt(spec["m"]))
-        return {"hidden": hidden, "output": hidden[-1] @ params["B"].T}
-
-
-class DoubleLoss(Faulty):
-    """Gradients are those of twice the loss."""
-
-    def gradients(self, spec: Network, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
-        """∂(2ℓ)."""
-        return {k: 2 * g for k, g in super().gradients(spec, params, x, y).items()}
 
 
 class HalfAdjoint(Trajectory):
@@ -104,18 +68,39 @@ _half = sp.Rational(1, 2)
 _GROWTH = "hidden-growth hidden-growth/s hidden-bound h-change"
 _RATES = "split-samples/c eq20/c returning/c returning/s thus/s"
 _LIMIT = "eq9.state[as-printed,along-trajectory]"
+# What faults of other parts are caught by on these instances too: specs and ids.
+ALSO: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "drop-depth-scaling": (("steep", "aligned-steps"), _ids(f"{_GROWTH} {_RATES}")),
+    "last-layer-frozen": (("one-sample", "clipped"), _ids("velocity-difference/c eq20/c")),
+    "untransposed-jacobian": (("one-sample",), _ids("split-samples/c")),
+    "scaled-output": (("plain",), _ids("p-last")),
+    "reversed-ode": (("ladder-gp",), (_LIMIT,)),
+    "drop-width-scaling": (("ladder",), (_LIMIT,)),
+}
 FAULTS: tuple[Fault, ...] = (
-    model_fault("steps-unscaled-bytes", UnscaledBytes, ("steep", "aligned-steps"), *_ids("embedded compact-h K2 K mean-value")),
-    model_fault("steps-skipped-twice", SkippedTwice, ("steep", "aligned-steps"), *_ids(_GROWTH)),
-    model_fault("steps-no-depth-scaling", NoDepthScaling, ("steep", "aligned-steps"), *_ids(f"{_GROWTH} {_RATES}")),
-    model_fault("steps-double-loss", DoubleLoss, ("aligned-steps", "one-sample"), *_ids(_RATES)),
-    model_fault("steps-last-layer-frozen", FrozenLastLayer, ("one-sample", "clipped"), *_ids("velocity-difference/c eq20/c")),
-    model_fault("steps-untransposed-jacobian", UntransposedJacobian, ("one-sample",), *_ids("split-samples/c")),
-    model_fault("steps-scaled-output", ScaledOutput, ("plain",), *_ids("p-last")),
+    wrong(
+        "unscaled-bytes",
+        "inputs are multiplied by 255, as bytes that were never scaled to [0, 1]",
+        "steep aligned-steps",
+        " ".join(_ids("embedded compact-h K2 K mean-value")),
+        given={method: lambda spec, params, x, *y: (spec, params, 255 * x, *y) for method in ("forward", "loss", "gradients")},
+    ),
+    wrong(
+        "skip-twice",
+        "the residual connection is added twice",
+        "steep aligned-steps",
+        " ".join(_ids(_GROWTH)),
+        keep=lambda s: 2.0,
+    ),
+    wrong(
+        "loss-doubled",
+        "gradients are those of twice the loss",
+        "aligned-steps one-sample",
+        " ".join(_ids(_RATES)),
+        answers={"gradients": times(lambda s: 2.0)},
+    ),
     _planted("steps-half-adjoint", HalfAdjoint, ("aligned-steps",), f"{_RATES} p-last"),
     _planted("steps-adjoint-without-depth", AdjointWithoutDepth, ("steep",), "p-change/c p-triangle/c p-step"),
-    model_fault("trained-limit-reversed-ode", ReversedOde, ("ladder-gp",), _LIMIT),
-    model_fault("trained-limit-no-width-scaling", NoWidthScaling, ("ladder",), _LIMIT),
     # no implementation can break these, which hold for f at any states: what is wrong here is the constant
     *(
         claim_fault(f"steps-{name.replace('/', '-')}", spec, _ids(name)[0], meaning, change)
