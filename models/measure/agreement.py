@@ -107,7 +107,7 @@ def _blocks(name: str, answers: Mapping[str, Arrays], radii: Arrays, terms: Arra
 Allowed = Mapping[str, tuple[Array, Array]]  # per part of an answer what it may err, and the size of its terms, on its leading axes
 
 
-def _allowed(run: Trajectory, method: str) -> Allowed:
+def allowed(run: Trajectory, method: str) -> Allowed:
     """For an answer at the last saved state."""
     r, _, _ = _own(run)
     terms = _terms(run, r)
@@ -182,7 +182,7 @@ def _repeat(method: str) -> None:
         first = _last(run, method)
         _ask_others(run, method)
         second = _named(call(run.implementation, method, run.network, **_arguments(run, method)))
-        return _pair("repeat", method, first, second, _allowed(run, method))
+        return _pair("repeat", method, first, second, allowed(run, method))
 
 
 def _batch(method: str) -> None:
@@ -191,7 +191,7 @@ def _batch(method: str) -> None:
         """The calls at all saved states as one batch, turned round, against the calls one by one."""
         asked = [(run.network, *_arguments(run, method, t).values()) for t in range(len(run.times))]
         last, *_ = batch(run.implementation, method, asked[::-1])
-        return _pair("batch", method, _last(run, method), _named(last), _allowed(run, method))
+        return _pair("batch", method, _last(run, method), _named(last), allowed(run, method))
 
 
 def _rows(method: str) -> None:
@@ -205,7 +205,7 @@ def _rows(method: str) -> None:
             k: np.concatenate([one[k] for one in each], axis=-2) if method == "forward" else np.mean([one[k] for one in each], axis=0)
             for k in each[0]
         }
-        return _pair("rows", method, _last(run, method), joined, _allowed(run, method))
+        return _pair("rows", method, _last(run, method), joined, allowed(run, method))
 
 
 for _method in ("forward", "loss", "gradients", "velocity"):

@@ -1,0 +1,199 @@
+"""Why an implementation fails: probable causes, worked out from which answers are wrong and how.
+
+    for cause in diagnose(implementation):
+        print(cause.text())
+
+The implementation is asked the questions of `questions`. Methods build on one another, so the first whose answers are not the reference's
+is where the fault lies. Its cause is sought among hypotheses that are implementations themselves: planted faults, and departures from the
+model that know of none. A hypothesis explains the failure if, asked the same questions in the same order, it gives the same answers within
+their rounding, right ones included. Where none does, the wrong answers are described: by a constant ratio to the right ones, by
+what the wrong ones share, by where they are wrong, by the size of the error. What a cause explains in later methods is its
+consequence; what builds on a wrong method is blocked by it; anything else has a cause of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from depthlimit.conformance.departures import Departure, departures
+from depthlimit.conformance.patterns import described
+from depthlimit.conformance.questions import METHODS, Answer, Question, questions
+from depthlimit.models.calls import Misbehaviour
+from depthlimit.models.data import ArrayStore
+from depthlimit.models.reference import NumpyImplementation
+from depthlimit.models.spec import Spec
+
+BUILDS_ON = {"forward": (), "loss": ("forward",), "gradients": ("forward",), "velocity": ("gradients",), "flow": ("velocity",)}
+_CALLED = {"velocity": ("gradients",)}  # what the reference's methods call of themselves
+_PROBABLE = 0.5  # of the wrong answers of a method: what explains fewer is no probable cause
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A probable cause.
+
+    Args:
+        sentence: what is wrong, in the words of the model.
+        method: the method in which the fault shows first.
+        wrong, explained: how many answers of that method are wrong, and how many of these the cause explains.
+        evidence: sentences with the numbers.
+        consequences: later methods whose wrong answers the cause explains too.
+        blocked: later methods that are wrong too and build on this one; nothing can be said of them before it is right.
+        rivals: sentences of other hypotheses that explain as much.
+    """
+
+    sentence: str
+    method: str
+    wrong: int
+    explained: int
+    evidence: tuple[str, ...] = ()
+    consequences: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The sentence, and below it why."""
+        lines = [f"{self.method}: {self.sentence}", *(f"  {one}" for one in self.evidence)]
+        if self.consequences:
+            lines.append(f"  consequences: {', '.join(self.consequences)}")
+        if self.blocked:
+            lines.append(f"  blocked by {self.method}: {', '.join(self.blocked)}")
+        if self.rivals:
+            lines.append(f"  as likely: {'; '.join(self.rivals)}")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+
+
+@dataclass
+class Asked:
+    """The answers of an implementation to all questions, and which are wrong."""
+
+    asked: Sequence[Question]
+    answers: list[Answer]
+    wrong: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.wrong = [i for i, (q, a) in enumerate(zip(self.asked, self.answers, strict=True)) if not q.right(a)]
+
+    def of(self, method: str) -> list[int]:
+        """Indices of the wrong answers of a method."""
+        return [i for i in self.wrong if self.asked[i].method == method]
+
+    def methods(self) -> list[str]:
+        """Methods with wrong answers, in the order in which they build on one another."""
+        return [method for method in METHODS if self.of(method)]
+
+
+def _planted() -> list[Departure]:
+    """Planted faults as hypotheses; those that stop a process, or never answer, cannot be asked."""
+    from depthlimit.conformance.faults import FAULTS
+
+    return [Departure(f.cause or f.meaning, f.implementation) for f in FAULTS if f.implementation is not None]
+
+
+def _builds_on(method: str, other: str) -> bool:
+    return any(before == other or _builds_on(before, other) for before in BUILDS_ON.get(method, ()))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How a hypothesis fares: its answers agree up to the method of the failure, and with so many wrong ones of each method."""
+
+    sentence: str
+    explained: Mapping[str, int]
+    contradicted: int
+
+    def order(self) -> tuple[int, int]:
+        return self.contradicted, -sum(self.explained.values())
+
+
+def _inherited(hypothesis: type[NumpyImplementation], method: str) -> bool:
+    """Whether a hypothesis leaves a method and all that it is made of to the reference: then its answers are right."""
+    return all(getattr(hypothesis, name) is getattr(NumpyImplementation, name) for name in (method, *_CALLED.get(method, ()), "batch"))
+
+
+def _fit(departure: Departure, found: Asked, method: str, skipped: frozenset[str]) -> _Fit | None:
+    """None as soon as an answer of the method, or of one that it builds on, is another."""
+    implementation, wrong = departure.make(), set(found.wrong)
+    inherited = {m for m in METHODS if _inherited(type(implementation), m)}
+    if method in inherited:
+        return None
+    explained, contradicted = dict.fromkeys(METHODS, 0), 0
+    for i, q in enumerate(found.asked):
+        if q.method in skipped or found.answers[i] is None:
+            continue
+        same = i not in wrong if q.method in inherited else q.same(found.answers[i], q.put(implementation))
+        if not same and (q.method == method or _builds_on(method, q.method)):
+            return None
+        contradicted += not same
+        explained[q.method] += same and i in wrong
+    return _Fit(departure.sentence, explained, contradicted)
+
+
+def _evidence(found: Asked, method: str) -> Iterator[str]:
+    """How many are wrong, by how much, and what they share."""
+    wrong, asked = found.of(method), [i for i, q in enumerate(found.asked) if q.method == method]
+    yield f"{len(wrong)} of {len(asked)} answers are wrong"
+    misbehaved = [a for i in wrong if isinstance(a := found.answers[i], Misbehaviour)]
+    if misbehaved:
+        yield str(misbehaved[0])
+        return
+    worst: tuple[float, str] = (0.0, "")
+    for i in wrong:
+        q, a = found.asked[i], found.answers[i]
+        assert isinstance(a, Mapping)
+        for part, off in q.differences(a, q.expected).items():
+            size = float(np.linalg.norm(q.expected[part])) or 1.0
+            apart = float(np.linalg.norm(np.asarray(a[part]) - q.expected[part]))
+            if np.max(off, initial=0.0) > 1 and apart / size > worst[0]:
+                sizes = ", ".join(f"{k}={q.network[k]}" for k in ("L", "q", "m", "n", "d", "dout"))
+                worst = apart / size, f"{part} is off by {apart / size:.2g} of its size at {sizes}"
+    yield worst[1]
+
+
+def _hypothesis(found: Asked, method: str, hypotheses: Sequence[Departure], skipped: frozenset[str]) -> tuple[_Fit | None, list[str]]:
+    """The best fit and the sentences of others that explain as much; those that come first are preferred."""
+    fits = [fit for one in hypotheses if (fit := _fit(one, found, method, skipped)) is not None]
+    if not fits:
+        return None, []
+    best = min(fits, key=_Fit.order)
+    rivals = [fit.sentence for fit in fits if fit.order() == best.order() and fit.sentence != best.sentence]
+    return best, list(dict.fromkeys(rivals))
+
+
+def diagnose(
+    implementation: Any, specs: Sequence[Spec] = (), arrays: ArrayStore | None = None, planted: Sequence[Departure] | None = None
+) -> list[Cause]:
+    """Probable causes, the one to look at first in front; none if every answer is right.
+
+    specs: instances on which the implementation failed, asked about besides our own questions. planted: hypotheses that
+    are preferred to departures (default: every planted fault).
+    """
+    asked = questions(specs, arrays)
+    found = Asked(asked, [q.put(implementation) for q in asked])
+    hypotheses = [*(_planted() if planted is None else planted), *departures()]
+    causes: list[Cause] = []
+    done: set[str] = set()
+    for method in found.methods():
+        if method in done:
+            continue
+        fit, rivals = _hypothesis(found, method, hypotheses, frozenset(done))
+        later = [other for other in found.methods() if other not in done and other != method]
+        if fit is None:
+            sentence, explained, more = described(found.asked, found.answers, found.of(method), method)
+            consequences: tuple[str, ...] = ()
+        else:
+            sentence, explained, more = fit.sentence, len(found.of(method)), ()
+            consequences = tuple(other for other in later if fit.explained[other] > _PROBABLE * len(found.of(other)))
+        blocked = tuple(other for other in later if other not in consequences and _builds_on(other, method))
+        evidence = (*_evidence(found, method), *more)
+        causes.append(Cause(sentence, method, len(found.of(method)), explained, evidence, consequences, blocked, tuple(rivals[:3])))
+        done |= {method, *consequences, *blocked}
+    return causes
