@@ -95,7 +95,18 @@ def _planted() -> list[Departure]:
     """Planted faults as hypotheses; those that stop a process, or never answer, cannot be asked."""
     from depthlimit.conformance.faults import FAULTS
 
-    return [Departure(f.cause or f.meaning, f.implementation) for f in FAULTS if f.implementation is not None]
+    return [Departure(f.cause or f.meaning, f.implementation) for f in FAULTS if f.implementation is not None and f.seconds is None]
+
+
+def _answers(asked: Sequence[Question], implementation: Any) -> list[Answer]:
+    """All answers; a method that does not come back is not asked again."""
+    found: list[Answer] = []
+    stuck: set[str] = set()
+    for q in asked:
+        found.append(None if q.method in stuck else q.put(implementation))
+        if isinstance(last := found[-1], Misbehaviour) and last.kind in ("hang", "crash"):
+            stuck.add(q.method)
+    return found
 
 
 def _builds_on(method: str, other: str) -> bool:
@@ -177,7 +188,7 @@ def diagnose(
     are preferred to departures (default: every planted fault).
     """
     asked = questions(specs, arrays)
-    found = Asked(asked, [q.put(implementation) for q in asked])
+    found = Asked(asked, _answers(asked, implementation))
     hypotheses = [*(_planted() if planted is None else planted), *departures()]
     causes: list[Cause] = []
     done: set[str] = set()

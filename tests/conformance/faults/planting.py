@@ -30,6 +30,7 @@ class Fault:
         claim: a wrong edition of the claim that `caught_by` names, or None.
         runs: replaces the run of an instance, or None.
         cause: what a diagnosis should say of it, in the words of the model; faults with the same cause share it. Empty: its meaning.
+        seconds: stop the implementation's calls after so long, and judge `caught_by` alone, each of which waits.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Fault:
     claim: Callable[[Claim], Claim] | None = None
     runs: Callable[[Spec, ArrayStore], Any] | None = None
     cause: str = ""
+    seconds: float | None = None
 
 
 def model_fault(name: str, implementation: type[NumpyImplementation], specs: Sequence[str], *caught_by: str) -> Fault:
