@@ -104,6 +104,7 @@ def _blocks(name: str, answers: Mapping[str, Arrays], radii: Arrays, terms: Arra
 
 # --- the same question on other occasions
 
+_NOTHING = 1e-100  # the unit where an answer is 0 and may not err: small, and its square no overflow
 Allowed = Mapping[str, tuple[Array, Array]]  # per part of an answer what it may err, and the size of its terms, on its leading axes
 
 
@@ -130,7 +131,7 @@ def _compared(first: Arrays, second: Arrays, allowed: Allowed) -> dict[str, Fiel
     rows: list[tuple[Array, Array]] = []
     sizes: list[Array] = []
     for name, (radius, scale) in allowed.items():
-        unit = np.ravel(np.where(radius > 0, radius, np.maximum(2 * U * scale, np.finfo(float).tiny)))
+        unit = np.ravel(np.where(radius > 0, radius, np.maximum(2 * U * scale, _NOTHING)))
         rows.append(tuple(np.reshape(np.asarray(a[name]), (len(unit), -1)) / unit[:, None] for a in (first, second)))
         sizes.append(np.ravel(scale) / unit)
     width = max(a.shape[1] for a, _ in rows)
@@ -217,22 +218,20 @@ for _method in ("forward", "loss", "gradients", "velocity"):
 
 @measures(*_names("repeat", "flow"), on=Trajectory)
 def flow_again(run: Trajectory) -> Mapping[str, Field]:
-    """The flow again, to the second saved time alone: later times must not move it by more than each answer may err."""
-    upto = slice(0, 2)
-    b = run.batch
-    again = call(run.implementation, "flow", b.network, params=b.params, x=b.x, y=b.y, times=run.times[upto])
-    first = {k: v[0, upto] for k, v in run.flowed.items()}
-    allowed = {k: (run.state_error[k][0, upto], euclid(v.reshape(len(v), -1))) for k, v in first.items()}
+    """The flow again, at the second saved time alone: other times must not move it by more than each answer may err."""
+    at, b = slice(1, 2), run.batch
+    again = call(run.implementation, "flow", b.network, params=b.params, x=b.x, y=b.y, times=run.times[at])
+    first = {k: v[0, at] for k, v in run.flowed.items()}
+    allowed = {k: (run.state_error[k][0, at], euclid(v.reshape(len(v), -1))) for k, v in first.items()}
     return _pair("repeat", "flow", first, again, allowed)
 
 
 @measures(*_names("repeat", "neural_ode"), on=EulerRun)
 def ode_again(run: EulerRun) -> Mapping[str, Field]:
-    """The neural ODE again, at every other s."""
-    b = run.batch
-    again = call(run.implementation, "neural_ode", b.network, weights=run.weights, x=b.x, s=run.s[::2])
-    first = {"hidden": run.ode["hidden"][::2], "output": run.ode["output"]}
-    B = float(np.linalg.norm(run.weights["B"], 2))
-    size = frobenius(first["hidden"])
-    allowed = {"hidden": (run.ode_error[::2], size), "output": (B * run.ode_error[-1], B * size[-1])}
+    """The neural ODE again, at three s that are uneven and not the ends, for a depth of which it must not know."""
+    at, b = [1, 2, 6], run.batch
+    again = call(run.implementation, "neural_ode", {**b.network, "L": 7}, weights=run.weights, x=b.x, s=run.s[at])
+    first = {"hidden": run.ode["hidden"][at], "output": run.ode["output"]}
+    B, size = float(np.linalg.norm(run.weights["B"], 2)), frobenius(run.ode["hidden"])
+    allowed = {"hidden": (run.ode_error[at], size[at]), "output": (B * run.ode_error[-1], B * size[-1])}
     return _pair("repeat", "neural_ode", first, again, allowed)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from depthlimit.conformance.faults.networks import SinglePrecision
+from depthlimit.conformance.faults.numerics import SinglePrecision
 from depthlimit.conformance.subject import on_device
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import load

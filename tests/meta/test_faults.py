@@ -16,8 +16,10 @@ _CAUGHT: dict[str, list[str]] = {}
 
 
 def _caught(name: str) -> list[str]:
+    """Claims that notice a fault; of a wrong implementation those alone that it names, since `verify` judges them all."""
     if name not in _CAUGHT:
-        _CAUGHT[name] = caught(next(f for f in FAULTS if f.name == name))
+        fault = next(f for f in FAULTS if f.name == name)
+        _CAUGHT[name] = caught(fault, claims(*fault.caught_by) if fault.implementation else None)
     return _CAUGHT[name]
 
 

@@ -9,8 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from depthlimit.conformance.faults import consistency, controls, general, networks, planting, statements, variational
+from depthlimit.conformance.faults import (
+    adjoint,
+    consistency,
+    controls,
+    flows,
+    forward,
+    general,
+    interface,
+    numerics,
+    odes,
+    planting,
+    statements,
+    variational,
+    velocity,
+)
 from depthlimit.conformance.faults.planting import Fault
+from depthlimit.models import calls
 from depthlimit.models.check import applicable, judge, run
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.measure.registry import Fields
@@ -22,7 +37,7 @@ from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.registry import claims
 
-_PARTS = (networks, statements, general, consistency, controls, variational)
+_PARTS = (forward, adjoint, velocity, flows, odes, numerics, interface, statements, general, consistency, controls, variational)
 FAULTS: tuple[Fault, ...] = tuple(fault for part in _PARTS for fault in part.FAULTS)
 SPECS: dict[str, Spec] = {**planting.SPECS, **consistency.SPECS, **controls.SPECS, **variational.SPECS}
 _RUNS: dict[str, Fields] = {}
@@ -48,9 +63,16 @@ def caught(fault: Fault, selected: Iterable[Claim] | None = None) -> list[str]:
         else:
             assert fault.implementation is not None
             fields = Fields(run(spec, fault.implementation()))
-        for c in known:
-            if c.expect is None and judge(c, fields, properties).verdict in (J.VIOLATED, J.ERRORED):
-                found[c.id] = None
+        if fault.seconds is not None:
+            known = [c for c in known if c.id in fault.caught_by]
+            calls.watch(fault.seconds)
+        try:
+            for c in known:
+                if c.expect is None and judge(c, fields, properties).verdict in (J.VIOLATED, J.ERRORED):
+                    found[c.id] = None
+        finally:
+            if fault.seconds is not None:
+                calls.watch(None)
     return list(found)
 
 

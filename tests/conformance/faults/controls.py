@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from depthlimit.conformance.faults.networks import NormalisedInputs
-from depthlimit.conformance.faults.planting import BASE, Fault, Faulty, claim_fault, model_fault, redefined, scaled
+from depthlimit.conformance.faults.planting import BASE, Fault, claim_fault, redefined, scaled
 from depthlimit.models.corpus import SUM_NORM
-from depthlimit.models.implementation import Array, Arrays, Network
+from depthlimit.models.implementation import Array
 from depthlimit.models.measure.counterexamples import CounterexamplesRun
 from depthlimit.models.measure.random_matrix import RandomMatrixRun
 from depthlimit.models.measure.relu import ReluRun
@@ -133,15 +132,6 @@ class DoubledBranch(CounterexamplesRun):
         return super().branch(h, 2 * scale, f, L)
 
 
-class WideClip(Faulty):
-    """The clip lets through a tenth more than its radius."""
-
-    def velocity(self, spec: Network, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
-        """The velocity with another radius."""
-        clip = {**spec["clip"], "radius": 1.1 * spec["clip"]["radius"]}
-        return super().velocity({**spec, "clip": clip}, params, x, y)
-
-
 def _replaced(rhs: sp.Expr) -> Any:
     return lambda c: replace(c, rhs=rhs)
 
@@ -201,8 +191,6 @@ _PROP3 = (
     ),
 )
 _SECTION3 = (
-    model_fault("normalised-inputs-at-start", NormalisedInputs, ("start",), f"section3.trivial-ode[as-printed,{_I}]"),
-    model_fault("wide-clip", WideClip, ("cube",), f"section3.clip-entries[as-printed,{_I}]", f"section3.clip-projection[as-printed,{_I}]"),
     claim_fault("isometry-doubled", "start", f"section3.isometry[as-printed,{_I}]", "2I for I", scaled(2)),
     claim_fault(
         "overlap-by-one",

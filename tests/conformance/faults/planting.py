@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,12 +42,6 @@ class Fault:
     runs: Callable[[Spec, ArrayStore], Any] | None = None
     cause: str = ""
     seconds: float | None = None
-
-
-def model_fault(name: str, implementation: type[NumpyImplementation], specs: Sequence[str], *caught_by: str) -> Fault:
-    """A wrong implementation; its docstring says what is wrong."""
-    meaning = (implementation.__doc__ or "").splitlines()[0]
-    return Fault(name, meaning, tuple(specs), caught_by, implementation=implementation)
 
 
 def claim_fault(name: str, spec: str, claim_id: str, meaning: str, change: Callable[[Claim], Claim]) -> Fault:
@@ -117,6 +111,19 @@ SPECS: dict[str, Spec] = {
         },
         "ladder": {**BASE, "T": 0.25, "regime": {"kind": "depth-ladder", "depths": (4, 8, 16, 32)}, "rtol": 1e-11},
         "iid": {**BASE, "regime": {"kind": "iid-ladder", "depths": (8, 16, 32, 64), "draws": 100}, "init": {"kind": "iid"}},
+        "inside": {**BASE, "regime": {"kind": "clipped-flow"}, "init": GP, "T": 0.1, "clip": {"kind": "radial", "radius": 5.0}},
+        "sigma": {
+            **{**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "times": (0.0, 0.1)},
+            "activation": {"name": "gelu", "a": 1.5, "b": 0.7},
+        },
+        "erf": {**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "times": (0.0, 0.1), "activation": {"name": "erf"}},
+        "square": {**dict.fromkeys(("d", "dout", "q", "m", "L", "n"), 3), "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1},
+        "weights-only": {**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "train": "VW"},
+        "small-ode": {
+            **{"d": 2, "dout": 2, "q": 3, "m": 2, "L": 4, "n": 2},
+            "regime": {"kind": "euler-scheme", "depths": (2, 4, 8, 16), "coefficients": 5},
+            **{"init": GP, "rtol": 1e-12},
+        },
         "certificate": {
             "regime": {"kind": "local-pl", "fraction": 0.25, "points": 4},
             **{"d": 3, "dout": 1, "q": 4, "m": 64, "L": 4, "n": 4, "T": 0.5, "rtol": 1e-12},
