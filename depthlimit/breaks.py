@@ -1,7 +1,7 @@
 """`break`: a planted fault of an implementation is switched on, and what notices it is shown.
 
-    broken = switched_on("drop-depth-scaling")
-    print(broken_text(broken))
+broken = switched_on("drop-depth-scaling")
+print(broken_text(broken))
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from depthlimit.conformance.diagnosis import Cause, diagnose
 from depthlimit.conformance.faults import FAULTS, SPECS
-from depthlimit.conformance.faults.planting import Fault
 from depthlimit.conformance.faults.planted import path
+from depthlimit.conformance.faults.planting import Fault
 from depthlimit.conformance.subject import Record, Subject
 from depthlimit.models import calls
 from depthlimit.models.corpus import corpus

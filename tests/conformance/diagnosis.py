@@ -13,14 +13,15 @@ consequence; what builds on a wrong method is blocked by it; anything else has a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from depthlimit.conformance.departures import Departure, departures
-from depthlimit.conformance.patterns import described
+from depthlimit.conformance.departures import departures
+from depthlimit.conformance.laws import Departure
+from depthlimit.conformance.patterns import described, inconsistent, increments
 from depthlimit.conformance.questions import METHODS, Answer, Question, questions
 from depthlimit.models.calls import Misbehaviour
 from depthlimit.models.data import ArrayStore
@@ -86,6 +87,11 @@ class Asked:
         """Indices of the wrong answers of a method."""
         return [i for i in self.wrong if self.asked[i].method == method]
 
+    def parts(self, i: int) -> list[str]:
+        """The parts of an answer that are wrong."""
+        a, q = self.answers[i], self.asked[i]
+        return [k for k, off in q.differences(a, q.expected).items() if np.max(off, initial=0.0) > 1] if isinstance(a, Mapping) else []
+
     def methods(self) -> list[str]:
         """Methods with wrong answers, in the order in which they build on one another."""
         return [method for method in METHODS if self.of(method)]
@@ -115,14 +121,18 @@ def _builds_on(method: str, other: str) -> bool:
 
 @dataclass(frozen=True)
 class _Fit:
-    """How a hypothesis fares: its answers agree up to the method of the failure, and with so many wrong ones of each method."""
+    """How a hypothesis fares. Up to the method of the failure every answer agrees, or every output does where states do not;
+    of later methods so many wrong answers are explained and so many answers contradicted. `off`: the worst difference in units of
+    what two answers may differ by."""
 
     sentence: str
     explained: Mapping[str, int]
     contradicted: int
+    partly: bool
+    off: float
 
-    def order(self) -> tuple[int, int]:
-        return self.contradicted, -sum(self.explained.values())
+    def order(self) -> tuple[bool, int, int]:
+        return self.partly, self.contradicted, -sum(self.explained.values())
 
 
 def _inherited(hypothesis: type[NumpyImplementation], method: str) -> bool:
@@ -130,22 +140,57 @@ def _inherited(hypothesis: type[NumpyImplementation], method: str) -> bool:
     return all(getattr(hypothesis, name) is getattr(NumpyImplementation, name) for name in (method, *_CALLED.get(method, ()), "batch"))
 
 
+class _Transcript:
+    """A hypothesis's answers to the questions in their order, each asked when it is first needed; what it inherits is not asked."""
+
+    def __init__(self, asked: Sequence[Question], hypothesis: NumpyImplementation) -> None:
+        self.asked, self.hypothesis = asked, hypothesis
+        self.inherited = {method for method in METHODS if _inherited(type(hypothesis), method)}
+        self._answers: list[Answer] = []
+
+    def answer(self, i: int) -> Answer:
+        """The answer to question i, those before it asked."""
+        for q in self.asked[len(self._answers) : i + 1]:
+            self._answers.append(q.expected if q.method in self.inherited else q.put(self.hypothesis))
+        return self._answers[i]
+
+
+_KEPT: dict[Any, _Transcript] = {}  # of planted faults, on our own questions: each is asked once per process
+
+
+def _transcript(departure: Departure, asked: Sequence[Question]) -> _Transcript:
+    if not isinstance(departure.make, type) or len(asked) != len(questions()):
+        return _Transcript(asked, departure.make())
+    return _KEPT.setdefault(departure.make, _Transcript(asked, departure.make()))
+
+
 def _fit(departure: Departure, found: Asked, method: str, skipped: frozenset[str]) -> _Fit | None:
-    """None as soon as an answer of the method, or of one that it builds on, is another."""
-    implementation, wrong = departure.make(), set(found.wrong)
-    inherited = {m for m in METHODS if _inherited(type(implementation), m)}
-    if method in inherited:
+    """None as soon as an answer of the method, or of one before it, is another."""
+    transcript, wrong = _transcript(departure, found.asked), set(found.wrong)
+    if method in transcript.inherited:
         return None
-    explained, contradicted = dict.fromkeys(METHODS, 0), 0
+    explained, contradicted, partly, off = dict.fromkeys(METHODS, 0), 0, False, 0.0
     for i, q in enumerate(found.asked):
-        if q.method in skipped or found.answers[i] is None:
+        answer = found.answers[i]
+        if q.method in skipped or answer is None:
             continue
-        same = i not in wrong if q.method in inherited else q.same(found.answers[i], q.put(implementation))
-        if not same and (q.method == method or _builds_on(method, q.method)):
+        if q.method in transcript.inherited:
+            same = i not in wrong
+        else:
+            other = transcript.answer(i)
+            same = q.same(answer, other)
+            if q.method == method and isinstance(answer, Mapping) and isinstance(other, Mapping):
+                apart = q.differences(answer, other)
+                partly = partly or not same
+                same = same or (method == "forward" and bool(np.all(apart["output"] <= 1)))
+                off = max([off, *(float(np.max(d, initial=0.0)) for k, d in apart.items() if not partly or k == "output")])
+        if not same and METHODS.index(q.method) <= METHODS.index(method):
             return None
         contradicted += not same
         explained[q.method] += same and i in wrong
-    return _Fit(departure.sentence, explained, contradicted)
+    if partly and not any("output" in found.parts(i) for i in found.of(method)):
+        return None
+    return _Fit(departure.sentence, explained, contradicted, partly, off)
 
 
 def _evidence(found: Asked, method: str) -> Iterator[str]:
@@ -167,9 +212,11 @@ def _evidence(found: Asked, method: str) -> Iterator[str]:
                 sizes = ", ".join(f"{k}={q.network[k]}" for k in ("L", "q", "m", "n", "d", "dout"))
                 worst = apart / size, f"{part} is off by {apart / size:.2g} of its size at {sizes}"
     yield worst[1]
+    if method == "forward" and (text := increments([(found.asked[i], a) for i in wrong if isinstance(a := found.answers[i], Mapping)])):
+        yield text
 
 
-def _hypothesis(found: Asked, method: str, hypotheses: Sequence[Departure], skipped: frozenset[str]) -> tuple[_Fit | None, list[str]]:
+def _hypothesis(found: Asked, method: str, hypotheses: Iterable[Departure], skipped: frozenset[str]) -> tuple[_Fit | None, list[str]]:
     """The best fit and the sentences of others that explain as much; those that come first are preferred."""
     fits = [fit for one in hypotheses if (fit := _fit(one, found, method, skipped)) is not None]
     if not fits:
@@ -189,22 +236,27 @@ def diagnose(
     """
     asked = questions(specs, arrays)
     found = Asked(asked, _answers(asked, implementation))
-    hypotheses = [*(_planted() if planted is None else planted), *departures()]
+    catalogue = _planted() if planted is None else planted
     causes: list[Cause] = []
     done: set[str] = set()
     for method in found.methods():
         if method in done:
             continue
-        fit, rivals = _hypothesis(found, method, hypotheses, frozenset(done))
-        later = [other for other in found.methods() if other not in done and other != method]
-        if fit is None:
-            sentence, explained, more = described(found.asked, found.answers, found.of(method), method)
-            consequences: tuple[str, ...] = ()
-        else:
-            sentence, explained, more = fit.sentence, len(found.of(method)), ()
+        wrong, later = found.of(method), [other for other in found.methods() if other not in done and other != method]
+        fit, rivals = _hypothesis(found, method, catalogue, frozenset(done))
+        said = None if fit is not None else inconsistent(asked, found.answers, wrong, method)
+        if fit is None and said is None:
+            fit, rivals = _hypothesis(found, method, departures(method), frozenset(done))
+        if fit is not None:
             consequences = tuple(other for other in later if fit.explained[other] > _PROBABLE * len(found.of(other)))
+            which = "outputs, though not states, are" if fit.partly else "answers are"
+            more: tuple[str, ...] = (f"all {which} those of this alternative, within {fit.off:.2g} of what two may differ by",)
+            sentence, explained = fit.sentence, len(wrong)
+        else:
+            sentence, explained, more = said or described(asked, found.answers, wrong, method)
+            consequences = ()
         blocked = tuple(other for other in later if other not in consequences and _builds_on(other, method))
         evidence = (*_evidence(found, method), *more)
-        causes.append(Cause(sentence, method, len(found.of(method)), explained, evidence, consequences, blocked, tuple(rivals[:3])))
+        causes.append(Cause(sentence, method, len(wrong), explained, evidence, consequences, blocked, tuple(rivals[:3])))
         done |= {method, *consequences, *blocked}
     return causes

@@ -29,18 +29,19 @@ from depthlimit.theory.quantity import Array
 
 METHODS = ("forward", "loss", "gradients", "velocity", "neural_ode", "flow")  # in the order in which one builds on another
 Answer = Mapping[str, Array] | Misbehaviour | None  # None: unsupported
-ONCE, AGAIN, ALONE, TOGETHER = "asked once", "asked again", "one sample alone", "in a batch"
+ONCE, AGAIN, TWICE, ALONE, TOGETHER = "asked once", "asked again", "asked twice in succession", "one sample alone", "in a batch"
 _SLACK = 2.0**-40  # of an answer's size: rounding of an answer of which no better radius is known
 
 
 @dataclass(frozen=True)
 class Question:
-    """One call. `occasion`: ONCE, AGAIN, ALONE or TOGETHER (then `others` stand in the batch after it)."""
+    """One call. `occasion`: ONCE, or another one for what was asked before as `of` (in a batch, after `others`)."""
 
     method: str
     network: Network
     arguments: Mapping[str, Any]
     occasion: str = ONCE
+    of: Question | None = None
     others: tuple[Question, ...] = ()
 
     def put(self, implementation: Any) -> Answer:
@@ -147,7 +148,7 @@ class _Run(Trajectory):
         self.times = np.asarray(a.get("times", (0.0,)))
 
     @cached_property
-    def states(self) -> dict[str, Array]:  # type: ignore[override]
+    def states(self) -> dict[str, Array]:
         """The parameters, or the reference flow."""
         if self.times[-1] == 0:
             return {k: v[None, None] for k, v in self.batch.params.items()}
@@ -216,14 +217,15 @@ def _asked(method: str, network: Network, arguments: Mapping[str, Any], **more: 
 
 
 def _again(first: Sequence[Question], samples: bool = True) -> Iterator[Question]:
-    """The first question again, each of two samples alone, and a batch."""
-    q = first[0]
-    yield replace(q, occasion=AGAIN)
+    """A question again, twice in succession; the samples of another one alone; a batch."""
+    q, other = first[0], first[1]
+    yield replace(q, occasion=AGAIN, of=q)
+    yield replace(q, occasion=TWICE, of=q)
     if samples:
-        for i in (0, 2):
-            few = {k: v[i : i + 1] if k in ("x", "y") else v for k, v in q.arguments.items()}
-            yield replace(q, arguments=few, occasion=ALONE)
-        yield replace(first[1], occasion=TOGETHER, others=(first[2], q))
+        for i in range(len(other.arguments["x"])):
+            few = {k: v[i : i + 1] if k in ("x", "y") else v for k, v in other.arguments.items()}
+            yield replace(other, arguments=few, occasion=ALONE, of=other)
+        yield replace(other, occasion=TOGETHER, of=other, others=(first[2], q))
 
 
 def _flows() -> Iterator[Question]:
@@ -237,7 +239,8 @@ def _flows() -> Iterator[Question]:
 
 
 def _odes() -> Iterator[Question]:
-    for seed, (s, at) in enumerate(((_network(SIZES[0]), (0.0, 0.25, 1.0)), (_network(SIZES[1], "sin", 0.8, 1.4), (0.3, 0.6)))):
+    small = (_network((2, 1, 3, 2, 4, 2)), _network((1, 3, 4, 3, 7, 1), "sin", 0.8, 1.4))  # each takes hundreds of steps
+    for seed, (s, at) in enumerate(zip(small, ((0.0, 0.25, 1.0), (0.3, 0.6)), strict=True)):
         arguments = _arguments({**s, "L": 4}, 50 + seed)
         weights = {k: v if k in "AB" else v / (1 + np.arange(4.0))[:, None, None] ** 2 for k, v in arguments["params"].items()}
         yield _asked("neural_ode", s, {"weights": weights, "x": arguments["x"]}, s=np.array(at))
@@ -256,7 +259,7 @@ def _standard() -> tuple[Question, ...]:
     for method in METHODS[:4]:
         once = [_asked(method, s, arguments) for s, arguments in _cases()]
         found += [*once, *_again(once)]
-    found += [replace(q, occasion=AGAIN) for q in found if q.network is _cases()[0][0] and q.occasion == ONCE]
+    found += [replace(q, occasion=AGAIN, of=q) for q in found if q.network is _cases()[0][0] and q.occasion == ONCE]
     for once in (list(_odes()), list(_flows())):
         found += [*once, *_again(once, samples=False)]
     return tuple(found)

@@ -1,6 +1,6 @@
 """Planted faults of implementations by name, as `--implementation` takes them:
 
-    depthlimit replay spec.json --implementation depthlimit.conformance.faults.planted:drop_depth_scaling
+depthlimit replay spec.json --implementation depthlimit.conformance.faults.planted:drop_depth_scaling
 """
 
 from __future__ import annotations
