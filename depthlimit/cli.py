@@ -9,21 +9,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from depthlimit import oracle
+from depthlimit.console import command, new_folder, progress, write_report
 
+if TYPE_CHECKING:
     from depthlimit.models.verify import Plan
     from depthlimit.theory.claim import Claim
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 INTERRUPTED = 130
+app.add_typer(oracle.app, name="oracle")
 
 
 def main() -> None:
@@ -41,28 +41,6 @@ def main() -> None:
         if stop.code == INTERRUPTED:
             print("depthlimit: interrupted; what was complete is kept, and --resume continues it", file=sys.stderr)
         raise
-
-
-def _new_folder() -> Path:
-    root = Path("depthlimit-out")
-    taken = [int(p.name) for p in root.glob("[0-9][0-9][0-9][0-9]") if p.name.isdigit()]
-    return root / f"{max(taken, default=0) + 1:04d}"
-
-
-@contextmanager
-def _progress(total_label: str) -> Iterator[Callable[[int, int, Any], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(total_label, total=None)
-
-        def update(done: int, total: int, unit: Any) -> None:
-            note = f"{total_label}: {unit.spec.regime.kind}" if unit is not None else total_label
-            bar.update(task, completed=done, total=total, description=note)
-
-        yield update
 
 
 @app.command()
@@ -104,11 +82,11 @@ def verify(
             implementation=implementation,
             device=device,
             workers=workers,
-            command=_command(),
+            command=command(),
         )
     except ValueError as error:
         raise specs.BadInput(str(error)) from None
-    folder = out or _new_folder()
+    folder = out or new_folder()
     _run(plan, folder, resume)
 
 
@@ -116,23 +94,13 @@ def _run(plan: Plan, folder: Path, resume: bool) -> None:
     from depthlimit.conformance.faults import matrix
     from depthlimit.models import verify as runs
 
-    with _progress("checking") as update:
+    with progress("checking") as update:
         summary = runs.run(plan, folder, resume=resume, progress=update, beside=lambda pool: matrix(plan.selected, pool.submit))
     records = [json.loads(text) for text in runs.read_lines(folder / "records.jsonl")]
-    page = _write_report(folder)
+    page = write_report(folder)
     print(table(summary, runs.read_lines(folder / "records.jsonl")))
     print(f"records {folder / 'records.jsonl'}\nreport  {page}")
     raise typer.Exit(runs.status(records))
-
-
-def _command() -> list[str]:
-    return ["depthlimit", *sys.argv[1:]]
-
-
-def _write_report(folder: Path) -> Path:
-    from depthlimit.reports.pages import write
-
-    return write(folder)
 
 
 def table(summary: dict[str, Any], lines: list[str]) -> str:
@@ -330,7 +298,7 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="the folde
     if not (folder / "records.jsonl").is_file() or not (folder / "run.json").is_file():
         raise BadInput(f"{folder}: holds no run (no records.jsonl and run.json)")
     try:
-        print(_write_report(folder))
+        print(write_report(folder))
     except ValueError as error:
         raise BadInput(str(error)) from None
 

@@ -6,11 +6,15 @@ Whatever else the implementation does wrong becomes a `Misbehaviour` too, so tha
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +28,8 @@ ARGUMENTS = {
     "flow": ("params", "x", "y", "times"),
     "neural_ode": ("weights", "x", "s"),
 }
+PATIENCE = 3
+_LATE = 1  # the status with which faulthandler ends a process
 KINDS = ("exception", "hang", "crash", "inputs changed", "wrong type", "wrong shape", "wrong dtype", "non-finite")
 
 
@@ -44,36 +50,75 @@ class _Late(BaseException):
 
 
 class _Watch:
-    """How long a call may take, and who is told before it starts: settings of the process, made by whoever runs it."""
+    """Settings of the process, made by whoever runs it; see `watch` and `without`."""
 
     seconds: float | None = None
-    before: Callable[[str], None] = staticmethod(lambda method: None)
+    before: Callable[[str], object] = staticmethod(lambda method: None)
+    fatal = False
+    refused: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    late: ClassVar[Counter[str]] = Counter()
 
 
-def watch(seconds: float | None, before: Callable[[str], None] = lambda method: None) -> None:
-    """Stop calls after so many seconds, where Python can (in the main thread, and not inside compiled code); tell `before` each method."""
-    _Watch.seconds, _Watch.before = seconds, staticmethod(before)
+def watch(seconds: float | None, before: Callable[[str], object] = lambda method: None, fatal: bool = False) -> None:
+    """Stop calls after so many seconds, where Python can (in the main thread, and not inside compiled code); tell `before` each method.
+
+    fatal: what cannot be stopped so ends the process, a second later. A method that was late `PATIENCE` times is not asked again.
+    """
+    _Watch.seconds, _Watch.before, _Watch.fatal = seconds, staticmethod(before), fatal
+    _Watch.late.clear()
+
+
+@contextmanager
+def without(methods: Mapping[str, tuple[str, str]]) -> Iterator[None]:
+    """Within the block these methods are not asked; kind and message of the misbehaviour for which they are known."""
+    before, _Watch.refused = _Watch.refused, methods
+    try:
+        yield
+    finally:
+        _Watch.refused = before
+
+
+def epitaph(status: int, seconds: float | None) -> tuple[str, str]:
+    """Kind and message for a method in which a process ended with that status: negative for a signal."""
+    if status == _LATE and seconds is not None:
+        return "hang", f"no answer within {seconds:g} s, and it could not be stopped"
+    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+    return "crash", f"the process ended with {how}"
 
 
 @contextmanager
 def _limited(method: str) -> Iterator[None]:
+    if method in _Watch.refused:
+        raise Misbehaviour(method, *_Watch.refused[method])
     _Watch.before(method)
     if _Watch.seconds is None or threading.current_thread() is not threading.main_thread():
         yield
         return
+    if _Watch.late[method] == PATIENCE:
+        raise Misbehaviour(method, "hang", f"no answer within {_Watch.seconds:g} s, {PATIENCE} times; not asked again")
 
     def late(*_: object) -> None:
         raise _Late
 
     previous = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, _Watch.seconds)
+    if _Watch.fatal:  # a thread of its own, which needs nothing of the interpreter
+        faulthandler.dump_traceback_later(_Watch.seconds + 1, exit=True, file=_nowhere())
     try:
         yield
     except _Late:
+        _Watch.late[method] += 1
         raise Misbehaviour(method, "hang", f"no answer within {_Watch.seconds:g} s") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+        if _Watch.fatal:
+            faulthandler.cancel_dump_traceback_later()
+
+
+@cache
+def _nowhere() -> Any:
+    return open(os.devnull, "w")  # held for the life of the process: faulthandler writes to its descriptor
 
 
 def _fresh(value: Any) -> Any:
@@ -126,23 +171,24 @@ def call(implementation: Implementation, method: str, spec: Mapping[str, Any], *
     Returns a dict of float64 arrays, or a float for `loss`. Raises `MethodUnsupported` or `Misbehaviour`.
     """
     given = (dict(spec), *(arguments[name] for name in ARGUMENTS[method]))
-    return _checked(method, given, _asked(implementation, method, (given,), lambda function, calls: [function(*calls[0])])[0])
+    return _checked(method, given, _asked(implementation, method, method, (given,), lambda function, calls: [function(*calls[0])])[0])
 
 
 def batch(implementation: Any, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
     """`call` for each tuple of positional arguments (spec first), through the implementation's `batch`."""
-    answers = _asked(implementation, "batch", arguments, lambda function, calls: function(method, calls))
+    name = f"batch of {method}"
+    answers = _asked(implementation, "batch", name, arguments, lambda function, calls: function(method, calls))
     if not isinstance(answers, list | tuple) or len(answers) != len(arguments):
         found = f"{len(answers)} answers" if isinstance(answers, list | tuple) else f"a {type(answers).__name__}"
-        raise Misbehaviour("batch", "wrong type", f"{found}, expected a list of {len(arguments)}")
+        raise Misbehaviour(name, "wrong type", f"{found}, expected a list of {len(arguments)}")
     return [_checked(method, given, answer) for given, answer in zip(arguments, answers, strict=True)]
 
 
-def _asked(implementation: Any, name: str, calls: Sequence[tuple[Any, ...]], how: Callable[[Any, list[Any]], Any]) -> Any:
-    """What the implementation's method `name` answers to fresh copies of the arguments of some calls, which it must not change."""
-    function = getattr(implementation, name, None)
+def _asked(implementation: Any, attribute: str, name: str, calls: Sequence[tuple[Any, ...]], how: Callable[[Any, list[Any]], Any]) -> Any:
+    """What a method answers to fresh copies of the arguments of some calls, which it must not change; `name` is said of misbehaviour."""
+    function = getattr(implementation, attribute, None)
     if function is None:
-        raise MethodUnsupported(f"the implementation has no method {name}")
+        raise MethodUnsupported(f"the implementation has no method {attribute}")
     fresh = [tuple(_fresh(a) for a in arguments) for arguments in calls]
     try:
         with _limited(name):
@@ -151,7 +197,7 @@ def _asked(implementation: Any, name: str, calls: Sequence[tuple[Any, ...]], how
         raise MethodUnsupported(f"{name}: {str(error) or 'not implemented'}") from error
     except (Misbehaviour, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Misbehaviour(name, "exception", f"{type(error).__name__}: {error}") from error
     for was, now in zip(calls, fresh, strict=True):
         if not all(_same(_fresh(a), b) for a, b in zip(was, now, strict=True)):

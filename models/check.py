@@ -21,7 +21,7 @@ from depthlimit.models.measure import counterexamples, euler, ladder, random_mat
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
-from depthlimit.models.trajectory import Trajectory, realise
+from depthlimit.models.trajectory import StateRun, Trajectory, realise
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim, supply_with
@@ -39,6 +39,7 @@ RUNS: dict[str, type] = {
     "euler-scheme": euler.EulerRun,
     "euler-ladder": euler.EulerRun,
     "general-flow": GeneralRun,
+    "network": StateRun,
     "general-euler": ConsistencyRun,
     "random-matrix": random_matrix.RandomMatrixRun,
     "relu": relu.ReluRun,
@@ -51,8 +52,8 @@ def run(spec: Spec, implementation: Implementation, arrays: ArrayStore | None = 
     """The run of a spec, of the type that its regime has. Nothing is computed yet but the realised arrays."""
     store = arrays if arrays is not None else ArrayStore()
     kind = spec.regime.kind
-    if kind in ("plain-flow", "clipped-flow"):
-        return Trajectory(realise(spec, store), implementation)
+    if kind in ("plain-flow", "clipped-flow", "network"):
+        return RUNS[kind](realise(spec, store), implementation)
     if kind == "iid-ladder":
         return ladder.IidRun(spec, store)
     if kind == "general-euler":

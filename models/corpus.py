@@ -256,9 +256,28 @@ STEPS = (
     _spec("clipped-flow", 5, 5, 5, 1, 1, 2, T=0.1, clip=_clip("coordinate", 0.001), data=_sphere(0, 100.0)),
 )
 
+# All sizes differ and layers are independent, so that whatever is mixed up, or scaled by a wrong size, shows; every activation and clip.
+_SIGMAS = (
+    *(("tanh", 1.0, 1.0), ("sin", 0.5, 2.0), ("erf", 2.0, 1.0), ("arctan", 1.0, 0.5), ("algebraic", 1.0, 1.0), ("relu", 1.0, 1.0)),
+    *(("gelu", 1.0, 1.0), ("silu", 1.0, 2.0), ("one_minus_cos", 1.0, 1.0), ("one_minus_gauss", 2.0, 1.0), ("identity", 0.5, 1.0)),
+)
+NETWORKS = (
+    *(
+        _spec("network", 2, 3, 5, 4, 3 + i % 4, 6, times=(0.0,), init={"kind": "iid", "seed": i}, activation={"name": name, "a": a, "b": b})
+        for i, (name, a, b) in enumerate(_SIGMAS)
+    ),
+    *(
+        _spec("network", 3, 2, 4, 6, 5, 1 + 4 * i, times=(0.0,), init={"kind": "iid", "seed": 20 + i}, clip=_clip(kind, 0.02), train=train)
+        for i, (kind, train) in enumerate([("coordinate", "AVWB"), ("radial", "AVWB"), ("smooth", "VW")])
+    ),
+    _spec("network", 1, 1, 1, 1, 1, 1, times=(0.0,), init={"kind": "iid", "seed": 30}),
+    _spec("network", 4, 1, 6, 2, 1, 3, times=(0.0,), init={"kind": "gp", "seed": 31}, train="VW"),
+    _spec("network", 2, 1, 3, 9, 12, 5, times=(0.0,), init={"kind": "iid", "seed": 32}, data=_sphere(3, 100.0)),
+)
+
 _ALL = (
     *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
-    *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS),
+    *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
 )
 WITNESSES = {
     "eq13-witness": PLAIN[3],

@@ -254,6 +254,12 @@ class GeneralFlow(_Frozen):
     gain: float = Field(1.0, gt=0, le=100)
 
 
+class OneState(_Frozen):
+    """One network at its initial state, not trained: what `forward`, `loss`, `gradients` and `velocity` say there. Cheap."""
+
+    kind: Literal["network"] = "network"
+
+
 class RandomMatrix(_Frozen):
     """Lemma 20: `draws` initialisations from seeds init.seed, init.seed + 1, ...; `level` is M_W²."""
 
@@ -290,6 +296,7 @@ Regime = Annotated[
     | GeneralEuler
     | LocalPL
     | GeneralFlow
+    | OneState
     | RandomMatrix
     | Relu
     | Counterexamples,

@@ -94,6 +94,30 @@ def _network(draw: st.DrawFn, kind: str) -> Spec:
 
 
 @st.composite
+def _one_state(draw: st.DrawFn) -> Spec:
+    """Sizes beyond those of flows, and layers that are independent: nothing is trained."""
+    d, dout, n = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 7))
+    independent = st.fixed_dictionaries({"kind": st.just("iid"), "seed": SEEDS})
+    return Spec.model_validate(
+        {
+            "regime": {"kind": "network"},
+            "d": d,
+            "dout": dout,
+            "q": draw(st.integers(max(d, dout), 9)),
+            "m": draw(st.integers(1, 12)),
+            "L": draw(st.integers(1, 16)),
+            "n": n,
+            "times": (0.0,),
+            "activation": draw(_sigma()),
+            "clip": draw(st.one_of(st.none(), _clips())),
+            "train": draw(st.sampled_from(["AVWB", "AVWB", "VW"])),
+            "init": draw(st.one_of(independent, _inits())),
+            "data": draw(_data(n, d, dout)),
+        }
+    )
+
+
+@st.composite
 def _euler(draw: st.DrawFn) -> Spec:
     d, dout = draw(st.integers(1, 2)), draw(st.integers(1, 2))
     init = draw(_inits().filter(lambda i: i["kind"] != "paper"))
@@ -236,6 +260,7 @@ def specs(kind: str) -> st.SearchStrategy[Spec]:
         "general-euler": _general_euler,
         "local-pl": _local_pl,
         "general-flow": _general,
+        "network": _one_state,
         "random-matrix": _random_matrix,
         "relu": _relu,
     }
@@ -260,7 +285,9 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
         providers.CONSTANTS_CACHE.cache.clear()
 
 
-GENERATED = ("plain-flow", "clipped-flow", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix", "relu")
+GENERATED = (
+    *("plain-flow", "clipped-flow", "network", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix", "relu"),
+)
 
 
 def draw(kind: str, count: int, seed_: int) -> list[Spec]:

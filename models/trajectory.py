@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.models import backward, flow
+from depthlimit.models import backward, flow, residual
 from depthlimit.models.calls import MethodUnsupported, Misbehaviour, call
 from depthlimit.models.data import ArrayStore, inputs
 from depthlimit.models.implementation import Implementation
@@ -197,6 +197,15 @@ class Trajectory:
         return {k: v[None] for k, v in fine.items()}, error
 
     @cached_property
+    def own(self) -> tuple[Rounding, dict[str, Array], dict[str, Array]]:
+        """The reference at the same states, from the parameters alone: rounding with hidden states and outputs, gradients, velocities."""
+        s, states, x, y = self.network, self.states, self.batch.x, self.batch.y
+        hidden, output = residual.forward(s, states, x)
+        p = backward.adjoint(s, states, hidden, y)
+        g = backward.gradients(s, states, hidden, p, x, y)
+        return Rounding(s, states, x, y, hidden, output, p), g, flow.velocity(s, g)
+
+    @cached_property
     def loss_error(self) -> Array:
         """Radius of the loss at the implementation's states as the loss of the exact flow [1 T].
 
@@ -206,6 +215,15 @@ class Trajectory:
         g = {k: self.gradients[k].reshape(*self.gradients[k].shape[:2], -1) for k in BLOCKS}
         total = sum(np.sqrt(np.sum(g[k] ** 2, axis=-1)) * self.state_error[k] for k in BLOCKS)
         return np.asarray(1.01 * total + self.rounding.loss)
+
+
+class StateRun(Trajectory):
+    """One implementation at the initial state alone: its flow is not asked for."""
+
+    @property
+    def flowed(self) -> dict[str, Array]:
+        """The initial state as a flow of one time."""
+        return {k: self.batch.params[k][None, None] for k in BLOCKS}
 
 
 def operator_norm(a: Array) -> tuple[Array, Array]:

@@ -19,9 +19,9 @@ import os
 import platform
 import signal
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -30,9 +30,12 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Self
 
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from threadpoolctl import threadpool_limits
 
 from depthlimit import __version__
+from depthlimit.models import calls
+from depthlimit.models.calls import ARGUMENTS
 from depthlimit.models.check import THREADS, applicable, check
 from depthlimit.models.constants import tables
 from depthlimit.models.corpus import WITNESSES, corpus
@@ -50,20 +53,21 @@ PROFILES = {"quick": "dev", "standard": "ci", "deep": "nightly"}
 COUNTS = {  # generated Specs per regime
     "quick": {
         **{"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
-        **{"random-matrix": 1, "relu": 1},
+        **{"random-matrix": 1, "relu": 1, "network": 10},
     },
     "standard": {
         **{"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},
-        **{"random-matrix": 10, "relu": 10},
+        **{"random-matrix": 10, "relu": 10, "network": 500},
     },
     "deep": {
         **{"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "general-euler": 1000, "local-pl": 400, "general-flow": 3000},
-        **{"random-matrix": 200, "relu": 200},
+        **{"random-matrix": 200, "relu": 200, "network": 100_000},
     },
 }
+_NOTE = 24  # characters of the name of a method
 _AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more
 EXPECTED, FAILED, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
-_IDENTITY = ("paper", "version", "profile", "seed", "implementation", "device", "only", "data", "versions")
+_IDENTITY = ("paper", "version", "profile", "seed", "implementation", "device", "methods", "only", "data", "versions")
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,14 @@ class Unit:
 
 @dataclass
 class Plan:
-    """What to run and how; `units` in the order in which records are written."""
+    """What to run and how; `units` in the order in which records are written.
+
+    Args:
+        methods: those of the implementation that may be asked; none named, all of them.
+        timeout: seconds that one call may take.
+        isolated: even a single worker is a process of its own, which may crash.
+        fail_fast: end with the first unit that is not as registered.
+    """
 
     units: list[Unit]
     selected: list[Claim]
@@ -93,6 +104,10 @@ class Plan:
     command: list[str] = field(default_factory=list)
     data: UserData | None = None
     arrays: ArrayStore = field(default_factory=ArrayStore)
+    methods: list[str] = field(default_factory=list)
+    timeout: float | None = None
+    isolated: bool = False
+    fail_fast: bool = False
 
 
 def select(only: Sequence[str]) -> list[Claim]:
@@ -150,8 +165,12 @@ def make_plan(
     device: str = "cpu",
     workers: int = 1,
     command: Sequence[str] = (),
+    counts: Mapping[str, int] | None = None,
 ) -> Plan:
-    """The plan of a run: the given Specs, or the corpus, the profile's generated Specs and the user's data. Raises BadInput."""
+    """The plan of a run: the given Specs, or the corpus, the profile's generated Specs and the user's data. Raises BadInput.
+
+    counts: generated Specs per regime, in place of the profile's.
+    """
     if profile not in PROFILES:
         raise BadInput(f"--profile {profile}: accepted are {', '.join(PROFILES)}")
     if (implementation, device) not in (("torch", "cpu"), ("numpy", "cpu")):  # these two cannot fail, and torch takes seconds
@@ -165,8 +184,8 @@ def make_plan(
 
         units = [Unit(s, "corpus") for s in corpus()]
         wanted = {regime for c in selected for regime in c.regimes}
-        for kind, count in COUNTS[profile].items():
-            if kind in wanted:
+        for kind, count in (COUNTS[profile] if counts is None else counts).items():
+            if kind in wanted and count:
                 units += [Unit(s, "generated") for s in draw(kind, count, seed)]
     if data is not None:
         units += data_units(data, seed, store)
@@ -180,16 +199,38 @@ def make_plan(
 _WORKER: dict[str, Any] = {}
 
 
-def _start(implementation: str, device: str, arrays: str, ids: list[str]) -> None:
-    """Initialise a worker process: one thread, one implementation, the selected claims."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(THREADS)
+class _Only:
+    """An implementation with some of its methods."""
+
+    def __init__(self, implementation: Any, methods: Sequence[str]) -> None:
+        self._all, self._methods = implementation, methods
+
+    def __getattr__(self, name: str) -> Any:
+        if name in (*ARGUMENTS, "batch") and name not in self._methods:
+            raise AttributeError(name)
+        return getattr(self._all, name)
+
+
+def _start(implementation: tuple[str, str, list[str]], timeout: float | None, ids: list[str], arrays: str, notes: str | None) -> None:
+    """Initialise a worker: one thread, one implementation (name, device, methods), the selected claims.
+
+    In a file of its own in `notes` it writes down what it is about to ask, for whoever finds it dead.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(THREADS)
     wanted = set(ids)
+    name, device, methods = implementation
+    loaded = load(name, device)
     _WORKER.update(
-        implementation=load(implementation, device),
+        implementation=_Only(loaded, methods) if methods else loaded,
         selected=[c for c in claims() if c.id in wanted],
         arrays=stored(Path(arrays)),
     )
+    if notes is None:
+        calls.watch(timeout)
+    else:
+        handle = os.open(Path(notes) / str(os.getpid()), os.O_CREAT | os.O_WRONLY)
+        calls.watch(timeout, lambda method: os.pwrite(handle, method.ljust(_NOTE).encode(), 0), fatal=True)
 
 
 def stored(folder: Path) -> ArrayStore:
@@ -208,9 +249,9 @@ def single_threaded() -> contextlib.AbstractContextManager[Any]:
     return limits
 
 
-def _work(index: int, spec_json: dict[str, Any]) -> tuple[int, list[str], list[str]]:
-    """Records and curves of one unit as lines."""
-    with single_threaded():
+def _work(index: int, spec_json: dict[str, Any], fatal: dict[str, tuple[str, str]]) -> tuple[int, list[str], list[str]]:
+    """Records and curves of one unit as lines. `fatal`: methods that ended the process on this unit before, with kind and message."""
+    with single_threaded(), calls.without(fatal):
         records, curves = check(Spec.model_validate(spec_json), _WORKER["implementation"], _WORKER["arrays"], _WORKER["selected"])
     return index, [line(r) for r in records], [line({"unit": index, **c}) for c in curves]
 
@@ -220,7 +261,7 @@ def cost(spec: Spec) -> float:
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
     if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "relu", "counterexamples"):
         return float(sum(depths))
-    if spec.regime.kind == "general-euler":
+    if spec.regime.kind in ("general-euler", "network"):
         return float(spec.L)
     kinks = 8 if spec.clip is not None and spec.clip.kind == "coordinate" else 1
     return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)
@@ -229,35 +270,31 @@ def cost(spec: Spec) -> float:
 def start_server() -> BaseContext:
     """The server that worker processes are forked from; it imports what they need, once, while the caller goes on planning.
 
-    It never touches a device and starts no threads, so that forking it is safe. It and its children inherit that SIGINT is ignored: an
+    It never touches a device and starts no threads, so that forking it is safe. It and its children inherit that SIGINT is blocked: an
     interruption from the keyboard is left to the process that waits for them.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "depthlimit.models.verify", "depthlimit.conformance.faults"])
-    with _on_interrupt(signal.SIG_IGN):
-        forkserver.ensure_running()
-    return context
-
-
-@contextlib.contextmanager
-def _on_interrupt(handler: Any) -> Iterator[Any]:
-    """Another handler of SIGINT within the block, where one can be set (in the main thread); yields the one before."""
-    if threading.current_thread() is not threading.main_thread():
-        yield None
-        return
-    before = signal.signal(signal.SIGINT, handler)
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # an interruption now comes when it is unblocked here
     try:
-        yield before
+        forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    return context
 
 
 @contextlib.contextmanager
 def interrupted_after() -> Iterator[None]:
     """Hold an interruption back until the block ends: a process cut off while it starts another leaves that one without its locks."""
-    held: list[Any] = []
-    with _on_interrupt(lambda *arguments: held.append(arguments)) as before:
+    if threading.current_thread() is not threading.main_thread():
         yield
+        return
+    held: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
     if held and callable(before):
         before(*held[0])
 
@@ -270,41 +307,76 @@ class Pool:
 
     def __init__(self, plan: Plan, out: Path) -> None:
         self._plan = plan
-        self._setup = (plan.implementation, plan.device, str(out / "arrays"), [c.id for c in plan.selected])
-        self._executor: ProcessPoolExecutor | None = None
+        self._notes = tempfile.TemporaryDirectory()
+        implementation = plan.implementation, plan.device, plan.methods
+        self._setup = (implementation, plan.timeout, [c.id for c in plan.selected], str(out / "arrays"))
+        self._pool: ProcessPool | None = None
+        self._futures: list[ProcessFuture[Any]] = []
         self._started = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._executor is not None:
+        if self._pool is not None:
+            for future in self._futures:
+                if not future.running():
+                    future.cancel()  # type: ignore[no-untyped-call]
+            self._pool.close()  # type: ignore[no-untyped-call]
             try:
-                self._executor.shutdown(wait=True, cancel_futures=True)  # after an interruption: the units under way end first
+                self._pool.join()  # after an interruption: the units under way end first
             except KeyboardInterrupt:  # a second interruption: they do not
-                for worker in multiprocessing.active_children():
-                    worker.kill()
+                self.stop()
                 raise
+        self._notes.cleanup()
+
+    def stop(self) -> None:
+        """End the workers with whatever they are doing."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-        """What gives the result when called: waits for a worker, or computes it."""
-        if self._plan.workers == 1:
+        """What gives the result when called: waits for a worker, or computes it. Raises `ProcessExpired` if the worker dies of it."""
+        if self._plan.workers == 1 and not self._plan.isolated:
             if not self._started:
-                _start(*self._setup)
+                _start(*self._setup, None)
                 self._started = True
             return lambda: function(*arguments)
         with interrupted_after():
-            if self._executor is None:
-                self._executor = ProcessPoolExecutor(self._plan.workers, start_server(), _start, self._setup)
-            return self._executor.submit(function, *arguments).result
+            if self._pool is None:
+                setup = (*self._setup, self._notes.name)
+                self._pool = ProcessPool(self._plan.workers, initializer=_start, initargs=setup, context=start_server())
+            future = self._pool.schedule(function, args=arguments)
+        self._futures.append(future)
+        return future.result
+
+    def asked_last(self, death: ProcessExpired) -> str:
+        """The method that a worker had been asked for when it died; empty if none."""
+        note = Path(self._notes.name) / str(death.pid)
+        return note.read_text().strip() if note.exists() else ""
 
 
 def execute(plan: Plan, todo: Sequence[int], pool: Pool) -> Iterator[tuple[int, list[str], list[str]]]:
     """Results of the units `todo`, in that order; with several workers the longest of each `_AHEAD` start first."""
-    order = todo if plan.workers == 1 else sorted(todo, key=lambda i: (i // _AHEAD, -cost(plan.units[i].spec)))
-    results = {i: pool.submit(_work, i, plan.units[i].spec.to_json()) for i in order}
+    order = todo if plan.workers == 1 or plan.fail_fast else sorted(todo, key=lambda i: (i // _AHEAD, -cost(plan.units[i].spec)))
+
+    def submit(i: int, fatal: dict[str, tuple[str, str]]) -> Callable[[], Any]:
+        return pool.submit(_work, i, plan.units[i].spec.to_json(), fatal)
+
+    results = {i: submit(i, {}) for i in order}
     for i in todo:
-        yield results[i]()
+        fatal: dict[str, tuple[str, str]] = {}
+        while True:
+            try:
+                yield results.pop(i)()
+                break
+            except ProcessExpired as death:  # the unit again, without the method that ends processes
+                method = pool.asked_last(death)
+                if not method or method in fatal:
+                    raise
+                fatal[method] = calls.epitaph(death.exitcode, plan.timeout)
+                results[i] = submit(i, fatal)
 
 
 # --- the run folder
@@ -325,6 +397,7 @@ def identity(plan: Plan) -> dict[str, Any]:
         "seed": plan.seed,
         "implementation": plan.implementation,
         "device": plan.device,
+        "methods": plan.methods,
         "workers": plan.workers,
         "versions": _versions(),
         "started": _now(),
@@ -438,6 +511,9 @@ def run(
             records.writelines(record_lines)
             _sync(records)
             progress(index + 1, total, plan.units[index])
+            if plan.fail_fast and status(map(json.loads, record_lines)) == FAILED:
+                pool.stop()
+                break
         more = more or (beside(pool) if beside else None)
         found = {} if more is None else {"faults": more()}
     return finish(out, **found)

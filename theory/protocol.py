@@ -11,6 +11,7 @@ from depthlimit.theory.claim import Claim, Role, Source
 from depthlimit.theory.registry import quantity, register
 
 FLOWS = ("plain-flow", "clipped-flow")
+STATES = (*FLOWS, "network")
 _BTLN = ("batch", "time", "layer", "sample")
 _BTC, _BTLC = ("batch", "time", "component"), ("batch", "time", "layer", "component")
 
@@ -27,7 +28,7 @@ def _agreement(name: str, tex: str, axes: tuple[str, ...], what: str) -> None:
             "=",
             ours,
             Source("Protocol", "agreement with the reference"),
-            FLOWS,
+            STATES,
             f"{what[0].upper()}{what[1:]}: the implementation agrees with the reference at the same parameters.",
             rf"{tex}^{{\mathrm{{given}}}} = {tex}^{{\mathrm{{ref}}}}",
             role=Role.AGREEMENT,
@@ -46,7 +47,7 @@ for _block, _axes in (("A", _BTC), ("V", _BTLC), ("W", _BTLC), ("B", _BTC)):
     _agreement(f"velocity-{_block}", rf"\dot {_block}", _axes, f"the velocity of {_block}")
 
 
-def _behaviour(kind: str, method: str, meaning: str, regimes: tuple[str, ...] = FLOWS) -> None:
+def _behaviour(kind: str, method: str, meaning: str, regimes: tuple[str, ...] = STATES) -> None:
     tex = rf"\mathrm{{{method.replace('_', ' ')}}}"
     first, second = (
         quantity(
@@ -76,9 +77,9 @@ _OTHER = {
     "rows": "put together from the samples alone",
     "batch": "from a batch of calls",
 }
-METHODS = ("forward", "loss", "gradients", "velocity", "flow")
-for _method in METHODS:
+for _method in ("forward", "loss", "gradients", "velocity"):
     _behaviour("repeat", _method, f"`{_method}` gives the same answer again after other calls.")
+_behaviour("repeat", "flow", "`flow` gives the same answer again at one time alone.", FLOWS)
 _behaviour("repeat", "neural_ode", "`neural_ode` gives the same answer again after other calls.", ("euler-scheme", "euler-ladder"))
 for _method, _meaning in (
     ("forward", "Each sample alone has the states that it has among others."),

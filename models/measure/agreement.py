@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.models import backward, flow, residual
+from depthlimit.models import residual
 from depthlimit.models.calls import batch, call
 from depthlimit.models.implementation import Arrays
 from depthlimit.models.measure.euler import EulerRun
@@ -23,19 +23,10 @@ from depthlimit.models.trajectory import BLOCKS, Trajectory
 from depthlimit.theory.quantity import Array, Field
 
 
-def _own(run: Trajectory) -> tuple[Rounding, dict[str, Array], dict[str, Array]]:
-    """The reference at the run's states: rounding with hidden states and outputs, gradients, velocities."""
-    s, states, x, y = run.network, run.states, run.batch.x, run.batch.y
-    hidden, output = residual.forward(s, states, x)
-    p = backward.adjoint(s, states, hidden, y)
-    g = backward.gradients(s, states, hidden, p, x, y)
-    return Rounding(s, states, x, y, hidden, output, p), g, flow.velocity(s, g)
-
-
 @measures("given_hidden", "own_hidden", "given_output", "own_output", on=Trajectory)
 def forwards(run: Trajectory) -> Mapping[str, Field]:
     """(3) from the parameters alone."""
-    r, *_ = _own(run)
+    r, *_ = run.own
     return {
         "given_hidden": Field(run.forward["hidden"], r.states, BTLNC),
         "own_hidden": Field(r.hidden, r.states, BTLNC),
@@ -49,7 +40,7 @@ def forwards(run: Trajectory) -> Mapping[str, Field]:
 @measures("given_loss", "own_loss", on=Trajectory)
 def losses(run: Trajectory) -> Mapping[str, Field]:
     """The mean squared error; late in training it is a sum of squares of differences that cancel."""
-    r, *_ = _own(run)
+    r, *_ = run.own
     size = frobenius(run.states["B"])[..., None] * euclid(r.hidden[..., -1, :, :]) + euclid(run.batch.y)
     scale = np.mean(size**2, axis=-1)
     return {"given_loss": Field(run.loss, r.loss, BT, scale), "own_loss": Field(residual.loss(r.output, run.batch.y), r.loss, BT, scale)}
@@ -76,14 +67,14 @@ def _terms(run: Trajectory, r: Rounding) -> dict[str, Array]:
 @measures(*(f"{who}_gradient_{k}" for who in ("given", "own") for k in BLOCKS), on=Trajectory)
 def gradients(run: Trajectory) -> Mapping[str, Field]:
     """(14)-(16) from the parameters alone."""
-    r, own, _ = _own(run)
+    r, own, _ = run.own
     return _blocks("gradient", {"given": run.gradients, "own": own}, r.gradients, _terms(run, r))
 
 
 @measures(*(f"{who}_velocity_{k}" for who in ("given", "own") for k in BLOCKS), on=Trajectory)
 def velocities(run: Trajectory) -> Mapping[str, Field]:
     """(4) or (5): L times the radii in V and W; π is 1-Lipschitz on (V_k, W_k) together, and rounds once more."""
-    r, _, own = _own(run)
+    r, _, own = run.own
     s = run.network
     factor = {"A": float("A" in s["train"]), "V": s["L"], "W": s["L"], "B": float("B" in s["train"])}
     radii, terms = ({k: factor[k] * values[k] for k in BLOCKS} for values in (r.gradients, _terms(run, r)))
@@ -108,9 +99,9 @@ _NOTHING = 1e-100  # the unit where an answer is 0 and may not err: small, and i
 Allowed = Mapping[str, tuple[Array, Array]]  # per part of an answer what it may err, and the size of its terms, on its leading axes
 
 
-def allowed(run: Trajectory, method: str) -> Allowed:
-    """For an answer at the last saved state."""
-    r, _, _ = _own(run)
+def allowed(run: Trajectory, method: str, t: int | slice = -1) -> Allowed:
+    """For answers at saved states."""
+    r, _, _ = run.own
     terms = _terms(run, r)
     if method == "forward":
         found = {
@@ -123,7 +114,7 @@ def allowed(run: Trajectory, method: str) -> Allowed:
         found = {k: (r.gradients[k], terms[k]) for k in BLOCKS}
     else:
         found = {k: (f.radius, f.scale) for k in BLOCKS for f in (velocities(run)[f"own_velocity_{k}"],)}
-    return {name: (np.asarray(radius)[0, -1], np.asarray(scale)[0, -1]) for name, (radius, scale) in found.items()}
+    return {name: (np.asarray(radius)[0, t], np.asarray(scale)[0, t]) for name, (radius, scale) in found.items()}
 
 
 def _compared(first: Arrays, second: Arrays, allowed: Allowed) -> dict[str, Field]:
@@ -148,11 +139,9 @@ def _names(kind: str, method: str) -> tuple[str, str]:
     return f"first_{kind}_{method}", f"second_{kind}_{method}"
 
 
-def _last(run: Trajectory, method: str) -> dict[str, Array]:
-    """The answer that was given at the last saved state."""
-    if method == "loss":
-        return {"loss": run.loss[0, -1]}
-    return {k: v[0, -1] for k, v in getattr(run, method).items()}
+def _given(run: Trajectory, method: str, t: int | slice = -1) -> dict[str, Array]:
+    """The answers that were given at saved states."""
+    return {k: v[0, t] for k, v in _named(getattr(run, method)).items()}
 
 
 def _arguments(run: Trajectory, method: str, t: int = -1) -> dict[str, Any]:
@@ -164,14 +153,19 @@ def _named(answer: Any) -> dict[str, Array]:
     return answer if isinstance(answer, dict) else {"loss": answer}
 
 
+def _other(arguments: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """The same with other parameters. A factor -1 would not do: F is even in them."""
+    return {**arguments, "params": {k: factor * v for k, v in arguments["params"].items()}}
+
+
 def _ask_others(run: Trajectory, method: str) -> None:
-    """Other questions: the same sizes and other values, fewer samples, another depth."""
+    """Other questions: fewer samples, another depth, and last, since it may leave most behind, the same sizes and other values."""
     a = _arguments(run, method)
     few = {k: v[:1] for k, v in a.items() if k in ("x", "y")}
     for network, arguments in (
-        (run.network, {**a, "params": {k: -v for k, v in a["params"].items()}}),
         (run.network, {**a, **few}),
         ({**run.network, "L": 1}, {**a, "params": {k: v[:1] if k in "VW" else v for k, v in a["params"].items()}}),
+        (run.network, _other(a, -0.5)),
     ):
         call(run.implementation, method, network, **arguments)
 
@@ -180,7 +174,7 @@ def _repeat(method: str) -> None:
     @measures(*_names("repeat", method), on=Trajectory)
     def again(run: Trajectory) -> Mapping[str, Field]:
         """The last answer of the method, and again after others."""
-        first = _last(run, method)
+        first = _given(run, method)
         _ask_others(run, method)
         second = _named(call(run.implementation, method, run.network, **_arguments(run, method)))
         return _pair("repeat", method, first, second, allowed(run, method))
@@ -189,10 +183,14 @@ def _repeat(method: str) -> None:
 def _batch(method: str) -> None:
     @measures(*_names("batch", method), on=Trajectory)
     def together(run: Trajectory) -> Mapping[str, Field]:
-        """The calls at all saved states as one batch, turned round, against the calls one by one."""
-        asked = [(run.network, *_arguments(run, method, t).values()) for t in range(len(run.times))]
-        last, *_ = batch(run.implementation, method, asked[::-1])
-        return _pair("batch", method, _last(run, method), _named(last), allowed(run, method))
+        """The calls at all saved states, turned round and among others, as one batch, against the calls one by one."""
+        T, every = len(run.times), slice(None)
+        asked = [_arguments(run, method, t) for t in reversed(range(T))]
+        others = [_other(asked[0], factor) for factor in (-0.5, 0.25)]
+        answers = batch(run.implementation, method, [(run.network, *a.values()) for a in (others[0], *asked, *others)])
+        found = [_named(answer) for answer in answers[T:0:-1]]
+        joined = {k: np.stack([answer[k] for answer in found]) for k in found[0]}
+        return _pair("batch", method, _given(run, method, every), joined, allowed(run, method, every))
 
 
 def _rows(method: str) -> None:
@@ -206,7 +204,7 @@ def _rows(method: str) -> None:
             k: np.concatenate([one[k] for one in each], axis=-2) if method == "forward" else np.mean([one[k] for one in each], axis=0)
             for k in each[0]
         }
-        return _pair("rows", method, _last(run, method), joined, allowed(run, method))
+        return _pair("rows", method, _given(run, method), joined, allowed(run, method))
 
 
 for _method in ("forward", "loss", "gradients", "velocity"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import secrets
 from collections.abc import Generator, Iterator
@@ -30,6 +31,7 @@ DEFAULTS = {
     "profile": "quick",
     "seed": 0,
 }  # what the header tells
+TIMEOUT = 60.0  # seconds
 PROPERTY = "depthlimit"  # the name under which tests hand their records to the controlling process
 
 # With workers, the tests of a group run in one of them, so that each Spec is run once. Groups with most tests
@@ -42,6 +44,13 @@ def _seed(text: str) -> int:
     if not text.isdigit() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"expected an integer from 0 to 2^32 - 1, got {text!r}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
+    return value
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,6 +72,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--depthlimit-require-device",
         action="store_true",
         help="fail, rather than skip, where the device is missing",
+    )
+    group.addoption(
+        "--depthlimit-timeout",
+        type=_seconds,
+        default=TIMEOUT,
+        metavar="SECONDS",
+        help=f"what one call may take (default: {TIMEOUT:g})",
     )
     group.addoption(
         "--depthlimit-out",

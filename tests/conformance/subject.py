@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from depthlimit.models.calls import watch
 from depthlimit.models.check import check
 from depthlimit.models.implementation import load
 from depthlimit.models.spec import BadInput, Spec
@@ -62,6 +63,7 @@ class Subject:
             for mark in item.iter_markers("depthlimit"):
                 chosen.setdefault(mark.kwargs["regime"], set()).add(mark.kwargs.get("claim", ""))
         option = session.config.option
+        watch(option.depthlimit_timeout)
         return cls(
             option.depthlimit_implementation,
             option.depthlimit_device,

@@ -35,6 +35,7 @@ EXAMPLES = {
         "general-flow": 10,
         "random-matrix": 4,
         "relu": 4,
+        "network": 20,
     },
 }
 

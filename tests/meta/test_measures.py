@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -13,8 +17,10 @@ import pytest
 
 from depthlimit.models import backward
 from depthlimit.models import certificate as pl
-from depthlimit.models.calls import MethodUnsupported, Misbehaviour, call
+from depthlimit.models.calls import MethodUnsupported, Misbehaviour, batch, call, watch
+from depthlimit.models.check import judge
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.measure import agreement
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.euler import polynomial_supremum
 from depthlimit.models.measure.extrapolate import slope
@@ -24,7 +30,9 @@ from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.rounding import Rounding, U, euclid, frobenius, gamma
 from depthlimit.models.spec import Spec
 from depthlimit.models.trajectory import Trajectory, realise
+from depthlimit.theory import judgement as J
 from depthlimit.theory.quantity import Array, Field
+from depthlimit.theory.registry import claims
 
 # Rounding of a ladder's own values and of log2, generously: 8 units in 2⁻⁵³ relative. As `radii` of a ladder that is exact on paper.
 EXACT = 8 * U
@@ -647,7 +655,8 @@ def test_an_answer_that_is_no_mapping_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"), [(math.nan, "loss: non-finite: nan"), (np.float32(1), "loss: wrong dtype: dtype float32"), (-math.inf, "loss: non-finite: -inf")]
+    ("answer", "message"),
+    [(math.nan, "loss: non-finite: nan"), (np.float32(1), "loss: wrong dtype: dtype float32"), (-math.inf, "loss: non-finite: -inf")],
 )
 def test_a_wrong_loss_is_named(answer: Any, message: str) -> None:
     with pytest.raises(Misbehaviour, match=message):
@@ -715,7 +724,7 @@ def test_another_exception_is_named_with_its_own_words() -> None:
     def fail(*_: Any) -> Any:
         raise ZeroDivisionError("mine")
 
-    with pytest.raises(Misbehaviour, match="^forward: exception: ZeroDivisionError: mine$"):
+    with pytest.raises(Misbehaviour, match=r"^forward: exception: ZeroDivisionError: mine$"):
         ask("forward", fail)
 
 
@@ -727,3 +736,219 @@ def test_an_exception_of_a_measure_is_raised_again_for_each_quantity_and_stops_n
         with pytest.raises(Misbehaviour, match="velocity: non-finite: A has 2 non-finite values"):
             found["Z_speed"]
     assert_is(found["gap0"], [[5, 12]], gamma(30) * 25)
+
+
+# ---------------------------------------------------------------- how long a call may take, and many calls at once
+
+
+@pytest.fixture
+def watched() -> Iterator[list[str]]:
+    """Calls stop after a tenth of a second; the methods that were announced."""
+    told: list[str] = []
+    watch(0.1, told.append)
+    yield told
+    watch(None)
+
+
+def _never(*_: Any) -> Any:
+    while True:
+        try:
+            time.sleep(60)
+        except Exception:  # what a careless implementation does
+            continue
+
+
+def test_a_call_that_does_not_come_back_is_named_and_the_next_one_answers(watched: list[str]) -> None:
+    for _ in range(2):
+        with pytest.raises(Misbehaviour, match=r"^forward: hang: no answer within 0\.1 s$") as caught:
+            ask("forward", _never)
+        assert (caught.value.method, caught.value.kind) == ("forward", "hang")
+        assert ask("loss", lambda *_: 2.5, **LABELS) == 2.5
+    assert watched == ["forward", "loss"] * 2
+
+
+@pytest.mark.parametrize("answer", [lambda *_: FORWARD, _never, lambda *_: 1 / 0])
+def test_the_alarm_is_as_it_was_after_a_call(watched: list[str], answer: Callable[..., Any]) -> None:
+    def mine(*_: object) -> None:
+        raise AssertionError("too late")
+
+    before = signal.signal(signal.SIGALRM, mine)
+    try:
+        with contextlib.suppress(Misbehaviour):
+            ask("forward", answer)
+        assert signal.getsignal(signal.SIGALRM) is mine
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_without_a_limit_no_alarm_is_set() -> None:
+    def look(*_: Any) -> Any:
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        return FORWARD
+
+    ask("forward", look)
+
+
+def test_outside_the_main_thread_calls_are_not_limited(watched: list[str]) -> None:
+    """Signals reach the main thread only: there is no alarm, and no error either."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(ask("loss", lambda *_: time.sleep(0.2) or 2.5, **LABELS)))
+    thread.start()
+    thread.join()
+    assert found == [2.5] and watched == ["loss"]
+
+
+def ask_many(answer: Callable[..., Any], method: str = "loss", count: int = 3) -> list[Any]:
+    class Many:
+        batch = staticmethod(answer)
+
+    arguments = [(scripted_spec().network(), CALL["params"], CALL["x"] * i, LABELS["y"]) for i in range(count)]
+    return batch(Many(), method, arguments if method == "loss" else [a[:3] for a in arguments])
+
+
+def test_a_batch_answers_call_by_call() -> None:
+    assert ask_many(lambda method, calls: [float(x[0, 0]) for _, _, x, _ in calls]) == [0.0, 1.0, 2.0]
+    found = ask_many(lambda method, calls: tuple(FORWARD for _ in calls), "forward")
+    assert len(found) == 3 and all(np.array_equal(f["output"], FORWARD["output"]) for f in found)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda method, calls: [1.0] * 2, "^batch of loss: wrong type: 2 answers, expected a list of 3$"),
+        (lambda method, calls: np.ones(3), "^batch of loss: wrong type: a ndarray, expected a list of 3$"),
+        (lambda method, calls: [1.0, 1.0, np.nan], "^loss: non-finite: nan$"),
+        (lambda method, calls: [1 / len(calls[3:])], "^batch of loss: exception: ZeroDivisionError: division by zero$"),
+        (lambda method, calls: [np.multiply(c[2], 0, out=c[2])[0, 0] for c in calls], "^batch of loss: inputs changed: "),
+        (_never, r"^batch of loss: hang: no answer within 0\.1 s$"),
+    ],
+)
+def test_what_is_wrong_with_a_batch_is_named(watched: list[str], answer: Callable[..., Any], message: str) -> None:
+    with pytest.raises(Misbehaviour, match=message):
+        ask_many(answer)
+
+
+def test_an_implementation_without_batches_does_not_support_them() -> None:
+    with pytest.raises(MethodUnsupported, match=r"^the implementation has no method batch$"):
+        batch(object(), "loss", [])
+
+
+# ---------------------------------------------------------------- agreement with the reference, and with itself
+
+
+def at_start(fields: Fields, name: str) -> Array:
+    """The field's values at the first saved state, checked to have radii of rounding only and to be no scalars of another size."""
+    field = fields[name]
+    # 30 roundings one after the other, each grown by layers and read-out at most as much as in ROUNDING above, of values up to 1e6
+    assert np.all(field.radius[0, 0] <= gamma(30) * 1e6 * 820), name
+    return field.values[0, 0]
+
+
+def test_the_reference_is_that_of_paper_and_pencil(fields: Fields) -> None:
+    """h_0 = h_1 = (3, 4), u_2 = 16/√2, h_2 = (3 + 8√2, 4), u_3 = (52 + 96√2)/√2, h_3 = (99 + 34√2, 4), F - y = 483 + 170√2 =: e,
+    p_3 = e (10, 24), p_2 = p_3 + (10e/√2)(12, 4), p_1 = p_2 + ((10 + 60√2)e/√2)(0, 4) = p_0."""
+    r, e = SQRT2, 483 + 170 * SQRT2
+    h2, h3 = [3 + 8 * r, 4], [99 + 34 * r, 4]
+    p3, p2, p1 = e * np.array([10, 24]), e * np.array([10 + 60 * r, 24 + 20 * r]), e * np.array([10 + 60 * r, 264 + 40 * r])
+    exact = {
+        "hidden": np.array([[3, 4], [3, 4], h2, h3])[:, None, :],
+        "output": [[60 + e]],
+        "loss": e**2,
+        "gradient_A": p1,
+        "gradient_V": [0 * p1, p2 * 16 / r / 3, p3 * (26 * r + 96) / 3],
+        # W_k's gradient is (V_k, p_k)/(3√2) h_{k-1}: V_1 = 0, (V_2, p_2) = 3 p_2[0], (V_3, p_3) = 30 e
+        "gradient_W": [[0, 0], p2[0] / r * np.array([3, 4]), p3[0] / r * np.array(h2)],
+        "gradient_B": 2 * e * np.array(h3),
+    }
+    for k in "AVWB":
+        exact[f"velocity_{k}"] = -(3 if k in "VW" else 1) * np.asarray(exact[f"gradient_{k}"])
+    for name, value in exact.items():
+        found, wanted = at_start(fields, f"own_{name}"), np.asarray(value, dtype=float)
+        assert found.shape == wanted.shape, name
+        assert found == pytest.approx(wanted, rel=gamma(200)), name  # some 200 roundings of terms of one sign
+
+
+def test_what_is_compared_with_the_reference_is_what_was_answered(fields: Fields) -> None:
+    answers = {"hidden": FORWARD["hidden"], "output": FORWARD["output"], "loss": 9.0}
+    answers |= {f"gradient_{k}": flat_from(GRADIENTS[k]) for k in "AVWB"} | {f"velocity_{k}": flat_from(VELOCITY[k]) for k in "AVWB"}
+    for name, value in answers.items():
+        given, own = fields[f"given_{name}"], fields[f"own_{name}"]
+        assert np.array_equal(given.values[0], np.stack([value, value])), name
+        assert np.array_equal(given.radius, own.radius), name
+
+
+def flat_from(a: Array) -> Array:
+    """Entries as one component axis, after the layers if there are any."""
+    return a.reshape(len(a), -1) if a.ndim == 3 else a.ravel()
+
+
+def test_answers_are_compared_in_units_of_what_they_may_err() -> None:
+    first = {"a": np.array([[3.0, 4.0], [5.0, 6.0]]), "b": np.array([1.0, 0.0, 2.0])}
+    second = {"a": first["a"] + [[0.0, 0.5], [0.0, 0.0]], "b": first["b"] + [0, 0, 1e-9]}
+    allowed = {"a": (np.array([0.5, 2.0]), np.array([5.0, 8.0])), "b": (np.zeros(()), np.array(4.0))}
+    found = agreement._compared(first, second, allowed)
+    assert found["first"].values[:2].tolist() == [[6, 8, 0], [2.5, 3, 0]]  # rows, padded to the widest
+    assert found["second"].values[:2].tolist() == [[6, 9, 0], [2.5, 3, 0]]
+    assert found["first"].radius.tolist() == found["second"].radius.tolist() == [1, 1, 1]
+    assert found["first"].scale is not None and np.asarray(found["first"].scale)[:2].tolist() == [10, 4]
+    # b may not err: the unit is its rounding, 2U times its size
+    assert found["first"].values[2].tolist() == [1 / (8 * U), 0, 2 / (8 * U)]
+    nothing = {"c": (np.zeros(()), np.zeros(()))}
+    found = agreement._compared({"c": np.zeros(2)}, {"c": np.array([0.0, 1e-40])}, nothing)
+    assert np.linalg.norm(found["second"].values - found["first"].values) > 2  # what must be 0 is 0
+
+
+class Changing(Scripted):
+    """Answers the loss that a list prescribes, one entry for each call."""
+
+    losses: Sequence[float] = ()
+    asked: list[tuple[Any, ...]]
+
+    def loss(self, spec: Any, params: Any, x: Array, y: Array) -> float:
+        self.__dict__.setdefault("asked", []).append((spec, params, x, y))
+        return self.losses[min(len(self.asked), len(self.losses)) - 1]
+
+
+def changing(*losses: float, **more: Any) -> Trajectory:
+    run = scripted(**more)
+    run.implementation = Changing(cast(Scripted, run.implementation).answers)
+    run.implementation.losses = losses
+    return run
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.0, J.HOLDS), (1.9, J.HOLDS), (-1.9, J.HOLDS), (2.1, J.VIOLATED), (-2.1, J.VIOLATED)])
+def test_a_repeated_answer_may_differ_by_what_both_may_err(share: float, verdict: str) -> None:
+    """Two calls at the saved states, three others, and the same again: the sixth is compared with the second."""
+    radius = float(Fields(scripted())["own_loss"].radius[0, -1])
+    run = changing(0.0, 9.0, 1.0, 2.0, 3.0, 9.0 + share * radius)
+    fields = Fields(run)
+    (claim,) = claims("repeat.loss")
+    assert judge(claim, fields, frozenset()).verdict == verdict
+    assert fields["second_repeat_loss"].values[0, 0] - fields["first_repeat_loss"].values[0, 0] == pytest.approx(share, abs=1e-3)
+    asked = cast(Changing, run.implementation).asked
+    assert len(asked) == 6
+    (_, again, *_), others = asked[-1], asked[2:5]
+    assert all(np.array_equal(again[k], asked[1][1][k]) for k in "AVWB")
+    assert np.array_equal(others[2][1]["A"], -0.5 * again["A"])  # other parameters of the same sizes
+    assert [(s["L"], len(p["V"]), len(x)) for s, p, x, _ in others] == [(3, 3, 1), (1, 1, 1), (3, 3, 1)]
+
+
+def test_samples_alone_are_put_together_by_their_mean() -> None:
+    class Summing(Changing):
+        def loss(self, spec: Any, params: Any, x: Array, y: Array) -> float:
+            return float(x.sum())
+
+    data = {"kind": "arrays", "arrays": inline(x=[[1.0], [3.0]], y=[[60.0], [60.0]])}
+    run = Trajectory(realise(scripted_spec(n=2, data=data), ArrayStore()), Summing(scripted().implementation.answers))  # type: ignore[attr-defined]
+    run.__dict__["states"] = {k: FLOW[k][None] for k in "AVWB"}
+    fields = Fields(run)
+    assert fields["first_rows_loss"].values[0, 0] == 2 * fields["second_rows_loss"].values[0, 0]  # 4 against (1 + 3)/2
+
+
+def test_a_batch_is_asked_the_other_way_round_and_compared_state_by_state() -> None:
+    run = changing(7.0, 9.0)
+    run.implementation.batch = lambda method, calls: [1.0 + float(c[1]["A"][0, 0] > 5) for c in calls]  # type: ignore[attr-defined]
+    fields = Fields(run)
+    first, second = (fields[f"{which}_batch_loss"].values[:, 0] for which in ("first", "second"))
+    assert second / first == pytest.approx([1 / 7, 2 / 9], rel=8 * U)  # A's first entry is 3, then 6

@@ -11,7 +11,7 @@ from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.registry import register
 
-FLOWS = ("plain-flow", "clipped-flow", "local-pl")
+FLOWS = ("plain-flow", "clipped-flow", "local-pl", "network")
 
 
 def _define(
@@ -164,8 +164,8 @@ for _block, (_lhs, _plain, _clipped, _tex) in _velocities.items():
         _clipped,
         _5,
         _tex % rf"\pi\Big(-{_scale}{_g}\Big)",
-        f"The clipped gradient flow of {_block}{'_k: the clip acts after the factor L' if _scale else ''}.",
-        regimes=("clipped-flow",),
+        f"The clipped gradient flow of {_block}{'_k: a clip acts after the factor L' if _scale else ', clipped if there is a clip'}.",
+        regimes=("clipped-flow", "network"),
     )
 
 for _regime, _label, _source in (("plain-flow", "eq4", _4), ("clipped-flow", "eq5", _5)):

@@ -64,7 +64,6 @@ def caught(fault: Fault, selected: Iterable[Claim] | None = None) -> list[str]:
             assert fault.implementation is not None
             fields = Fields(run(spec, fault.implementation()))
         if fault.seconds is not None:
-            known = [c for c in known if c.id in fault.caught_by]
             calls.watch(fault.seconds)
         try:
             for c in known:

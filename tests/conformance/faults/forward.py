@@ -69,6 +69,28 @@ class OffByOne(Written):
         return {**params, "W": np.concatenate([params["W"][1:], params["W"][-1:]])}
 
 
+class SigmaFirst(Written):
+    """A layer is V W σ(h): σ acts before W."""
+
+    def _states(self, s: Network, params: Arrays, x: Array) -> tuple[list[Array], list[Array]]:
+        h, us = [x @ params["A"].T], []
+        for V, W in zip(params["V"], params["W"], strict=True):
+            us.append(self.inner(s) * self.sigma(s, h[-1]) @ W.T)
+            h.append(h[-1] + self.outer(s) * us[-1] @ V.T)
+        return h, us
+
+
+class SigmaLast(Written):
+    """A layer is σ(V W h): σ acts after V."""
+
+    def _states(self, s: Network, params: Arrays, x: Array) -> tuple[list[Array], list[Array]]:
+        h, us = [x @ params["A"].T], []
+        for V, W in zip(params["V"], params["W"], strict=True):
+            us.append(self.inner(s) * h[-1] @ W.T)
+            h.append(h[-1] + self.sigma(s, us[-1] @ V.T * s["m"] ** -0.5) / s["L"])
+        return h, us
+
+
 def _readout(k: int) -> Change:
     return lambda f, s, params, x: {**f, "output": f["hidden"][k] @ params["B"].T}
 
@@ -143,10 +165,10 @@ FAULTS: tuple[Fault, ...] = (
     wrong(
         "W-column-by-column",
         _COLUMNS,
-        "square",
+        "plain",
         _NEW,
-        given=_weights(lambda p: {"W": p["W"].transpose(0, 2, 1)}),
-        answers={"gradients": lambda g, *_: {**g, "W": g["W"].transpose(0, 2, 1)}},
+        given=_weights(lambda p: {"W": np.stack([W.ravel().reshape(W.shape, order="F") for W in p["W"]])}),
+        answers={"gradients": lambda g, *_: {**g, "W": np.stack([W.ravel(order="F").reshape(W.shape) for W in g["W"]])}},
     ),
     # the activation
     wrong("sigma-without-a", _SIGMA.format("a"), "sigma", _NEW, sigma=_phi(a=1.0), slope=_dphi(a=1.0)),
@@ -169,6 +191,8 @@ FAULTS: tuple[Fault, ...] = (
         sigma=lambda s, u: activations.value(s["activation"], u + 0.01),
         slope=lambda s, us, j: activations.derivative(s["activation"], us[j] + 0.01),
     ),
+    wrong("sigma-before-W", "σ stands in another place of (3)", "plain", _NEW, of=SigmaFirst),
+    wrong("sigma-after-V", "σ stands in another place of (3)", "plain", _NEW, of=SigmaLast),
     # the stream
     wrong("residual-dropped", "the residual connection is missing", "plain", _NEW, keep=lambda s: 0.0),
     wrong(

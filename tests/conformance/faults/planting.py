@@ -30,7 +30,7 @@ class Fault:
         claim: a wrong edition of the claim that `caught_by` names, or None.
         runs: replaces the run of an instance, or None.
         cause: what a diagnosis should say of it, in the words of the model; faults with the same cause share it. Empty: its meaning.
-        seconds: stop the implementation's calls after so long, and judge `caught_by` alone, each of which waits.
+        seconds: stop the implementation's calls after so long.
     """
 
     name: str
@@ -111,13 +111,13 @@ SPECS: dict[str, Spec] = {
         },
         "ladder": {**BASE, "T": 0.25, "regime": {"kind": "depth-ladder", "depths": (4, 8, 16, 32)}, "rtol": 1e-11},
         "iid": {**BASE, "regime": {"kind": "iid-ladder", "depths": (8, 16, 32, 64), "draws": 100}, "init": {"kind": "iid"}},
+        "state": {**BASE, "regime": {"kind": "network"}, "init": {"kind": "iid", "seed": 5}, "times": (0.0,)},
         "inside": {**BASE, "regime": {"kind": "clipped-flow"}, "init": GP, "T": 0.1, "clip": {"kind": "radial", "radius": 5.0}},
         "sigma": {
             **{**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "times": (0.0, 0.1)},
             "activation": {"name": "gelu", "a": 1.5, "b": 0.7},
         },
         "erf": {**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "times": (0.0, 0.1), "activation": {"name": "erf"}},
-        "square": {**dict.fromkeys(("d", "dout", "q", "m", "L", "n"), 3), "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1},
         "weights-only": {**BASE, "regime": {"kind": "plain-flow"}, "init": GP, "T": 0.1, "train": "VW"},
         "small-ode": {
             **{"d": 2, "dout": 2, "q": 3, "m": 2, "L": 4, "n": 2},

@@ -22,6 +22,11 @@ def _clip(**instead: object) -> Change:
     return law
 
 
+def _clipped(law: Change) -> Change:
+    """A law for networks with a clip; others move as they should."""
+    return lambda s, g: flow.velocity(s, g) if s["clip"] is None else law(s, g)
+
+
 def _blockwise(what: Change) -> Change:
     """The law that does this to each block's descent direction (L times that of V and W)."""
     return lambda s, g: {k: what(s, -(s["L"] if k in "VW" else 1) * g[k]) for k in BLOCKS}
@@ -169,7 +174,7 @@ FAULTS: tuple[Fault, ...] = (
         "saturated",
         f"{_Z5} {_SPEED}",
         "The radial clip takes the norms of V_k and W_k one by one.",
-        law=_blockwise(_apart),
+        law=_clipped(_blockwise(_apart)),
     ),
     wrong("clip-layers-together", "all layers are clipped as one vector", "saturated", _Z5, law=_all_layers),
     wrong("clip-ends-together", "A and B are clipped as one vector", "saturated", f"{_A5} {_B5}", law=_ends_together),
@@ -187,7 +192,7 @@ FAULTS: tuple[Fault, ...] = (
         "saturated",
         f"{_Z5} {_SPEED}",
         "The clip has twice its radius.",
-        law=_clip(radius=lambda r: 2 * r),
+        law=_clipped(_clip(radius=lambda r: 2 * r)),
     ),
     wrong(
         "clip-radius-per-entry",
@@ -195,7 +200,7 @@ FAULTS: tuple[Fault, ...] = (
         "saturated",
         _Z5,
         "The radius is divided by the root of V_k's size.",
-        law=lambda s, g: _clip(radius=lambda r: r / (s["q"] * s["m"]) ** 0.5)(s, g),
+        law=_clipped(lambda s, g: _clip(radius=lambda r: r / (s["q"] * s["m"]) ** 0.5)(s, g)),
     ),
     wrong(
         "clip-by-largest-entry",
@@ -203,7 +208,7 @@ FAULTS: tuple[Fault, ...] = (
         "saturated",
         _Z5,
         "It is that of the largest entry.",
-        law=_radial(lambda v: float(np.max(np.abs(v)))),
+        law=_clipped(_radial(lambda v: float(np.max(np.abs(v))))),
     ),
     wrong(
         "clip-by-sum",
@@ -211,7 +216,7 @@ FAULTS: tuple[Fault, ...] = (
         "saturated",
         _Z5,
         "It is the sum of the entries' sizes.",
-        law=_radial(lambda v: float(np.sum(np.abs(v)))),
+        law=_clipped(_radial(lambda v: float(np.sum(np.abs(v))))),
     ),
     wrong(
         "clip-with-epsilon",
@@ -219,7 +224,7 @@ FAULTS: tuple[Fault, ...] = (
         "saturated",
         _Z5,
         "1e-6 is added to it, lest it vanish.",
-        law=_radial(lambda v: float(np.linalg.norm(v)) + 1e-6),
+        law=_clipped(_radial(lambda v: float(np.linalg.norm(v)) + 1e-6)),
     ),
     wrong(
         "clip-always",
@@ -227,21 +232,21 @@ FAULTS: tuple[Fault, ...] = (
         "inside",
         _Z5,
         "It returns r g/|g|, not g min(1, r/|g|).",
-        law=_normalised,
+        law=_clipped(_normalised),
     ),
     wrong(
         "clip-tanh-unscaled",
         "the smooth clip is r tanh(g)",
         "clipped",
         f"{_Z5} {_A5}",
-        law=_blockwise(lambda s, g: s["clip"]["radius"] * np.tanh(g)),
+        law=_clipped(_blockwise(lambda s, g: s["clip"]["radius"] * np.tanh(g))),
     ),
     wrong(
         "clip-tanh-without-r",
         "the smooth clip is tanh(g/r)",
         "clipped",
         f"{_Z5} {_A5}",
-        law=_blockwise(lambda s, g: np.tanh(g / s["clip"]["radius"])),
+        law=_clipped(_blockwise(lambda s, g: np.tanh(g / s["clip"]["radius"]))),
     ),
     wrong(
         "clip-radial-as-coordinate",
@@ -249,10 +254,15 @@ FAULTS: tuple[Fault, ...] = (
         "saturated",
         _Z5,
         "Radial is entry by entry.",
-        law=_clip(kind="coordinate"),
+        law=_clipped(_clip(kind="coordinate")),
     ),
     wrong(
-        "clip-coordinate-as-radial", "one kind of clip is taken for another", "cube", _Z5, "Coordinate is radial.", law=_clip(kind="radial")
+        "clip-coordinate-as-radial",
+        "one kind of clip is taken for another",
+        "cube",
+        _Z5,
+        "Coordinate is radial.",
+        law=_clipped(_clip(kind="radial")),
     ),
     wrong(
         "clip-smooth-as-coordinate",
@@ -260,7 +270,7 @@ FAULTS: tuple[Fault, ...] = (
         "clipped",
         f"{_Z5} {_A5}",
         "Smooth is cut off.",
-        law=_clip(kind="coordinate"),
+        law=_clipped(_clip(kind="coordinate")),
     ),
     wrong(
         "wide-clip",
@@ -268,6 +278,6 @@ FAULTS: tuple[Fault, ...] = (
         "cube",
         "section3.clip-entries section3.clip-projection eq5.V",
         "The clip lets through a tenth more than its radius.",
-        law=_clip(radius=lambda r: 1.1 * r),
+        law=_clipped(_clip(radius=lambda r: 1.1 * r)),
     ),
 )

@@ -145,6 +145,7 @@ def wrong(
         seconds: as in `Fault`.
         parts: static methods of `of` replaced.
     """
+    assert all(hasattr(of, part) for part in (*parts, *(given or {}), *(answers or {}))), name
     body: dict[str, Any] = {part: staticmethod(function) for part, function in parts.items()}
     for method in {**(given or {}), **(answers or {})}:
         body[method] = _around(getattr(of, method), (given or {}).get(method), (answers or {}).get(method))

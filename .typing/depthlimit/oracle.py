@@ -1,0 +1,1 @@
+../../depthlimit/oracle.py

@@ -1,0 +1,1 @@
+"""The oracle: an implementation of somebody else's on trial."""
