@@ -21,6 +21,7 @@ import numpy as np
 
 from depthlimit.conformance.departures import departures
 from depthlimit.conformance.laws import Departure
+from depthlimit.conformance.oracle.failures import UPSTREAM
 from depthlimit.conformance.patterns import described, inconsistent, increments
 from depthlimit.conformance.questions import METHODS, Answer, Question, questions
 from depthlimit.models.calls import Misbehaviour
@@ -28,7 +29,6 @@ from depthlimit.models.data import ArrayStore
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 
-BUILDS_ON = {"forward": (), "loss": ("forward",), "gradients": ("forward",), "velocity": ("gradients",), "flow": ("velocity",)}
 _CALLED = {"velocity": ("gradients",)}  # what the reference's methods call of themselves
 _PROBABLE = 0.5  # of the wrong answers of a method: what explains fewer is no probable cause
 
@@ -104,19 +104,17 @@ def _planted() -> list[Departure]:
     return [Departure(f.cause or f.meaning, f.implementation) for f in FAULTS if f.implementation is not None and f.seconds is None]
 
 
-def _answers(asked: Sequence[Question], implementation: Any) -> list[Answer]:
-    """All answers; a method that does not come back is not asked again."""
+def _answers(asked: Sequence[Question], implementation: Any, first: bool) -> list[Answer]:
+    """All answers; a method that does not come back is not asked again, and flows are not if the `first` cause lies before them."""
     found: list[Answer] = []
     stuck: set[str] = set()
     for q in asked:
+        if first and q.method == "flow" and not {"flow"} & stuck and not all(map(Question.right, asked, found)):
+            stuck.add("flow")
         found.append(None if q.method in stuck else q.put(implementation))
         if isinstance(last := found[-1], Misbehaviour) and last.kind in ("hang", "crash"):
             stuck.add(q.method)
     return found
-
-
-def _builds_on(method: str, other: str) -> bool:
-    return any(before == other or _builds_on(before, other) for before in BUILDS_ON.get(method, ()))
 
 
 @dataclass(frozen=True)
@@ -227,15 +225,19 @@ def _hypothesis(found: Asked, method: str, hypotheses: Iterable[Departure], skip
 
 
 def diagnose(
-    implementation: Any, specs: Sequence[Spec] = (), arrays: ArrayStore | None = None, planted: Sequence[Departure] | None = None
+    implementation: Any,
+    specs: Sequence[Spec] = (),
+    arrays: ArrayStore | None = None,
+    planted: Sequence[Departure] | None = None,
+    first: bool = False,
 ) -> list[Cause]:
     """Probable causes, the one to look at first in front; none if every answer is right.
 
     specs: instances on which the implementation failed, asked about besides our own questions. planted: hypotheses that
-    are preferred to departures (default: every planted fault).
+    are preferred to departures (default: every planted fault). first: the first cause is enough, so what it leads to in flows is not asked.
     """
     asked = questions(specs, arrays)
-    found = Asked(asked, _answers(asked, implementation))
+    found = Asked(asked, _answers(asked, implementation, first))
     catalogue = _planted() if planted is None else planted
     causes: list[Cause] = []
     done: set[str] = set()
@@ -255,7 +257,7 @@ def diagnose(
         else:
             sentence, explained, more = said or described(asked, found.answers, wrong, method)
             consequences = ()
-        blocked = tuple(other for other in later if other not in consequences and _builds_on(other, method))
+        blocked = tuple(other for other in later if other not in consequences and method in UPSTREAM[other])
         evidence = (*_evidence(found, method), *more)
         causes.append(Cause(sentence, method, len(wrong), explained, evidence, consequences, blocked, tuple(rivals[:3])))
         done |= {method, *consequences, *blocked}

@@ -18,7 +18,7 @@ Told = tuple[str, int, tuple[str, ...]]  # a sentence, how many wrong answers it
 _SIZES = ("L", "m", "q", "n", "d", "dout")
 _CONSTANT = 1e-6  # relative spread up to which ratios are one number: above what flows may err, below any ratio that is looked for
 _SINGLE = 2.0**-24  # unit roundoff of float32
-_ADDED = 1e-9  # relative: above the rounding of sums over samples, below any effect that a fault is sought for
+_ADDED = 2.0**-21  # relative: above what float32 rounding of each sample leaves of their sum
 _NOISE = 1e-3  # relative size up to which answers that differ each time are called noise, above it memory
 
 
@@ -83,7 +83,7 @@ def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Seque
         return CAUSES.get(first, first), kinds.count(first), (f"`{misbehaved[0].method}`{only}",)
     pairs: Pairs = [(asked[i], a) for i in wrong if isinstance(a := answers[i], Mapping)]
     samples = _samples(_occasions(asked, answers, method), method)
-    for ways in (_zero, _ratio, _penalty, _precision, lambda *_: samples, _size, _place):
+    for ways in (_zero, _ratio, _penalty, lambda *_: samples, _precision, _size, _place):
         if (found := ways(pairs, method)) is not None:
             return f"{found[0]}{only}", len(wrong), found[1:]
     return f"`{method}` disagrees with the reference{only}", len(wrong), ()
@@ -113,15 +113,15 @@ def _monomials() -> Iterator[tuple[str, dict[str, float]]]:
 
 
 def _name(exponents: Mapping[str, float]) -> str:
+    """Empty for 1."""
+
     def product(sign: int) -> str:
         return " ".join(k if abs(p) == 1 else f"√{k}" for k, p in exponents.items() if p * sign > 0)
 
     over, under = product(1), product(-1)
-    return (
-        over + (f"/({under})" if " " in under else f"/{under}")
-        if over and under
-        else over or (f"1/({under})" if " " in under else f"1/{under}")
-    )
+    if not under:
+        return over
+    return f"{over or 1}/({under})" if " " in under else f"{over or 1}/{under}"
 
 
 def _ratio(pairs: Pairs, method: str) -> tuple[str, str] | None:

@@ -86,12 +86,13 @@ class Question:
     @cached_property
     def radius(self) -> Arrays:
         """How far each row of the parts of a right answer may lie off the reference's: shapes are leading ones of the parts'."""
-        if self.method == "neural_ode":
-            H, rtol = euclid(self.expected["hidden"].reshape(len(self.arguments["s"]), -1)), self.network["rtol"]
+        if self.method == "neural_ode":  # as the protocol asks; the reference's own error is a hundredth of it
+            start = self.arguments["x"] @ self.arguments["weights"]["A"].T
+            H, rtol = self.expected["hidden"], 1.01 * self.network["rtol"]
+            states = asked(self.network, *(euclid(v.reshape(len(H), -1)) for v in (H - start, H))) * 1.01
+            end = np.linalg.norm(self.put_at_1() - start), np.linalg.norm(self.put_at_1())
             B = float(np.linalg.norm(self.arguments["weights"]["B"], 2))
-            start = euclid(np.ravel(self.arguments["x"] @ self.arguments["weights"]["A"].T))
-            size = float(np.linalg.norm(self.expected["output"])) + B * float(start)
-            return {"hidden": rtol * (100 * (H + start) + H), "output": np.asarray(101 * rtol * size)}
+            return {"hidden": states, "output": np.asarray(B * rtol * (100 * end[0] + end[1]))}
         run = _Run(self)
         if self.method != "flow":
             return {k: 2 * radius for k, (radius, _) in allowed(run, self.method).items()}
@@ -102,6 +103,12 @@ class Question:
             start = np.ravel(self.arguments["params"][k])
             found[k] = asked(network, euclid(rows - start), euclid(rows)) + own[k][0]
         return {**found, "loss": _loss_radius(run, found)}
+
+    def put_at_1(self) -> Array:
+        """The reference's H(1) [n q]."""
+        found = replace(self, occasion=ONCE, arguments={**self.arguments, "s": np.array([1.0])}).put(NumpyImplementation())
+        assert isinstance(found, dict)
+        return np.asarray(found["hidden"][0])
 
     def differences(self, a: Arrays, b: Arrays) -> dict[str, Array]:
         """|a - b| row by row, in units of what two right answers of their size may differ by."""
@@ -216,15 +223,22 @@ def _asked(method: str, network: Network, arguments: Mapping[str, Any], **more: 
     return Question(method, network, {k: {**arguments, **more}[k] for k in ARGUMENTS[method]})
 
 
+def _halved(params: Arrays) -> dict[str, Array]:
+    return {k: 0.5 * v for k, v in params.items()}
+
+
 def _again(first: Sequence[Question], samples: bool = True) -> Iterator[Question]:
     """A question again, twice in succession; the samples of another one alone; a batch."""
     q, other = first[0], first[1]
+    between = replace(q, arguments={k: _halved(v) if k in ("params", "weights") else v for k, v in q.arguments.items()})
+    yield between
     yield replace(q, occasion=AGAIN, of=q)
     yield replace(q, occasion=TWICE, of=q)
     if samples:
         for i in range(len(other.arguments["x"])):
             few = {k: v[i : i + 1] if k in ("x", "y") else v for k, v in other.arguments.items()}
             yield replace(other, arguments=few, occasion=ALONE, of=other)
+        yield replace(q, occasion=TOGETHER, of=q, others=(between, between))
         yield replace(other, occasion=TOGETHER, of=other, others=(first[2], q))
 
 

@@ -25,7 +25,9 @@ def depthlimit_break(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(str(stop.value.code or 0))
 
 
-def test_faults_are_listed_with_the_checks_that_must_catch_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faults_are_listed_with_the_checks_that_must_catch_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert depthlimit_break(monkeypatch) == 0
     text = capsys.readouterr().out
     assert all(f.name in text and f.meaning in text for f in FAULTS if f.implementation is not None)
