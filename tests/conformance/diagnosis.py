@@ -24,6 +24,7 @@ from depthlimit.conformance.laws import Departure
 from depthlimit.conformance.oracle.failures import UPSTREAM
 from depthlimit.conformance.patterns import described, inconsistent, increments
 from depthlimit.conformance.questions import METHODS, Answer, Question, questions
+from depthlimit.models import calls
 from depthlimit.models.calls import Misbehaviour
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.reference import NumpyImplementation
@@ -237,8 +238,14 @@ def diagnose(
     are preferred to departures (default: every planted fault). first: the first cause is enough, so what it leads to in flows is not asked.
     """
     asked = questions(specs, arrays)
-    found = Asked(asked, _answers(asked, implementation, first))
-    catalogue = _planted() if planted is None else planted
+    answers = _answers(asked, implementation, first)
+    with calls.unlimited():
+        return _causes(Asked(asked, answers), _planted() if planted is None else planted)
+
+
+def _causes(found: Asked, catalogue: Sequence[Departure]) -> list[Cause]:
+    """One for each method whose failure neither another cause explains nor a wrong method blocks."""
+    asked = found.asked
     causes: list[Cause] = []
     done: set[str] = set()
     for method in found.methods():

@@ -80,7 +80,7 @@ def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Seque
     if misbehaved := [a for i in wrong if isinstance(a := answers[i], Misbehaviour)]:
         kinds = [a.kind for a in misbehaved]
         first = max(kinds, key=kinds.count)
-        return CAUSES.get(first, first), kinds.count(first), (f"`{misbehaved[0].method}`{only}",)
+        return {**CAUSES, "crash": "a call ends its process"}[first], kinds.count(first), (f"`{misbehaved[0].method}`{only}",)
     pairs: Pairs = [(asked[i], a) for i in wrong if isinstance(a := answers[i], Mapping)]
     samples = _samples(_occasions(asked, answers, method), method)
     for ways in (_zero, _ratio, _penalty, lambda *_: samples, _precision, _size, _place):

@@ -75,7 +75,7 @@ WITHOUT_CATALOGUE = {
     "hidden-transposed": "an answer has another shape",
     "states-running": "an answer depends on the calls before",
     "noisy-loss": "the same question has another answer each time",
-    "samples-mixed": "an answer depends on the other samples",
+    "batch-normalisation": "an answer depends on the other samples",
     "n-from-spec": "n is read off spec for len(x)",
     "batch-with-one-network": "an answer depends on the other calls of a batch",
 }
