@@ -165,3 +165,9 @@ def test_every_departure_shows_in_the_questions(method: str) -> None:
     asked = [q for q in questions() if q.method == method]
     unseen = [d.sentence for d in departures(method) for made in [d.make()] if all(q.right(q.put(made)) for q in asked)]
     assert not unseen
+
+
+def test_a_method_that_is_known_to_end_its_process_is_not_asked() -> None:
+    with calls.without({"gradients": ("crash", "the process ended with signal SIGSEGV")}):
+        first = diagnose(NumpyImplementation())[0]
+    assert (first.method, first.sentence) == ("gradients", "a call ends its process")
