@@ -25,6 +25,7 @@ from depthlimit.reports.records import (
     read_object,
     read_plan,
     read_records,
+    read_trial,
 )
 from depthlimit.theory.claim import Claim, Tool
 from depthlimit.theory.judgement import HOLDS, UNDECIDED, VIOLATED
@@ -86,6 +87,7 @@ class Run:
     planned: Mapping[str, int]
     notes: tuple[str, ...]
     files: tuple[str, ...]
+    trial: Item | None
 
 
 def is_rate(claim: Claim) -> bool:
@@ -186,4 +188,16 @@ def load(folder: Path, registry: Mapping[str, Claim]) -> Run:
     curves = tuple(read_curves(folder, registry, origins, notes))
     files = tuple(file for file in FILES if (folder / file).exists())
     constants = tuple(read_constants(folder))
-    return Run(identity, results, summary["counts"], of_data, curves, tuple(units), constants, Counter(origins), tuple(notes), files)
+    return Run(
+        identity,
+        results,
+        summary["counts"],
+        of_data,
+        curves,
+        tuple(units),
+        constants,
+        Counter(origins),
+        tuple(notes),
+        files,
+        read_trial(folder),
+    )

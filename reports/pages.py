@@ -1,8 +1,8 @@
 """The report: a folder of static pages made from a run's files.
 
 `write(folder)` makes `report/index.html`, a page per statement and one of its proof, `proofs.html`, `constants.html`,
-`differences.html`, `glossary.html` and `style.css`. The pages need no network, no script and no inline style, and
-the same results give the same bytes.
+`differences.html`, `glossary.html`, `style.css`, and where the run has them `faults.html` and `implementation.html`.
+The pages need no network, no script and no inline style, and the same results give the same bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from depthlimit.reports import formulas, proofs, svg, tables, views, words
+from depthlimit.reports import formulas, proofs, svg, tables, trial, views, words
 from depthlimit.reports.aggregate import NOT_RUN, Result, Run, load
 from depthlimit.reports.glossary import TERMS
 from depthlimit.theory.claim import Claim
@@ -49,7 +49,7 @@ def _mood(run: Run, piles: Mapping[str, list[Result]]) -> str:
     return "warn" if doubts or not run.identity.get("finished") else "good"
 
 
-def _front(run: Run, pages: list[views.Statement]) -> dict[str, Any]:
+def _front(run: Run, pages: list[views.Statement], planted: Any) -> dict[str, Any]:
     piles = words.sort_out(run)
     return {
         "sentence": words.sentence(run, piles),
@@ -58,7 +58,7 @@ def _front(run: Run, pages: list[views.Statement]) -> dict[str, Any]:
         "groups": [(page, {label: list(map(tables.row, results)) for label, results in page.labels().items()}) for page in pages],
         "rates": tables.rates(run.results.values(), worst=True),
         "data_rows": [tables.cells(run.results[key].claim, entry) for key, entry in run.data.items()],
-        "faults": tables.faults(run),
+        "faults": planted,
     }
 
 
@@ -73,12 +73,14 @@ def render(
     def link(label: str) -> str:
         return f"{files.get(label.partition('.')[0], 'index.html')}#{label}"
 
-    common = {"run": run, "pages": pages, "link": link, "identity": run.identity, "registry": registry}
+    planted, judged = trial.faults(run, registry), trial.trial(run)
+    parts = [name for name, there in (("implementation", judged), ("faults", planted)) if there]
+    common = {"parts_of_run": parts, "run": run, "pages": pages, "link": link, "identity": run.identity, "registry": registry}
 
     def page(template: str, name: str, **values: Any) -> tuple[str, str]:
         return name, environment.get_template(template).render(here=name, **common, **values)
 
-    yield page("index.html", "index.html", **_front(run, pages))
+    yield page("index.html", "index.html", **_front(run, pages, planted))
     for statement in pages:
         yield page(
             "statement.html",
@@ -100,6 +102,10 @@ def render(
         bounds=tables.bounds(run),
         constants=[q for q in vocabulary.values() if not q.axes],
     )
+    if judged:
+        yield page("implementation.html", "implementation.html", trial=judged)
+    if planted:
+        yield page("faults.html", "faults.html", faults=planted)
     yield page("glossary.html", "glossary.html", terms=TERMS, quantities=list(vocabulary.values()))
 
 

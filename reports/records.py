@@ -17,7 +17,8 @@ from depthlimit.theory.constants import CONSTANTS_SCHEMA
 from depthlimit.theory.judgement import VERDICTS
 from depthlimit.theory.record import RECORD_SCHEMA, claim_id
 
-FILES = ("records.jsonl", "summary.json", "constants.json", "run.json", "plan.jsonl", "curves.jsonl")
+TRIAL_KEYS = ("implementation", "sentence", "scoreboard", "failures", "causes", "sensitivity")
+FILES = ("records.jsonl", "summary.json", "constants.json", "run.json", "plan.jsonl", "curves.jsonl", "oracle.json")
 
 CONSTANT_KEYS = CONSTANTS_SCHEMA["items"]["properties"]["constants"]["items"]["required"]
 
@@ -135,6 +136,17 @@ def read_constants(folder: Path) -> list[Item]:
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise RunError(f"{path.name}: not the constants of a run ({error}); finish the run again with --resume") from None
     return list(tables)
+
+
+def read_trial(folder: Path) -> Item | None:
+    """oracle.json: what a run of the oracle says of the implementation; None of another run, or of one that did not finish."""
+    path = folder / "oracle.json"
+    if not path.exists():
+        return None
+    found = read_object(path)
+    if lacking := [key for key in TRIAL_KEYS if key not in found]:
+        raise RunError(f"{path.name}: without {', '.join(lacking)}; run the oracle again with --resume")
+    return found
 
 
 def canonical(spec: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Rows of the report's tables: verdicts, slopes, other verdicts than holds, constants, planted faults."""
+"""Rows of the report's tables: verdicts, slopes, other verdicts than holds, constants."""
 
 from __future__ import annotations
 
@@ -148,16 +148,3 @@ def bounds(run: Run) -> list[Row]:
         for result in run.results.values()
         if result.worst is not None
     ]
-
-
-def faults(run: Run) -> Row | None:
-    """Planted faults: what catches each, per claim those that only it catches, and the survivors."""
-    planted = (run.identity.get("faults") or {}).get("faults")
-    if not planted:
-        return None
-    only: dict[str, list[str]] = {}
-    for name, fault in planted.items():
-        if len(fault["caught_by"]) == 1:
-            only.setdefault(fault["caught_by"][0], []).append(name)
-    survivors = [name for name, fault in planted.items() if not fault["caught_by"]]
-    return {"planted": planted, "only": only, "survivors": survivors}

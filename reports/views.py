@@ -24,7 +24,7 @@ from depthlimit.theory.typeset import tex_of
 
 View = dict[str, Any]
 
-RESERVED = ("index", "constants", "differences", "glossary", "proofs")  # pages of the report itself
+RESERVED = ("index", "constants", "differences", "faults", "glossary", "implementation", "proofs")  # pages of the report itself
 SHOWN_SPEC = 4000  # characters; a longer spec holds inline arrays and stands in records.jsonl
 
 

@@ -89,3 +89,8 @@ for _method, _meaning in (
     _behaviour("rows", _method, _meaning)
 for _method in ("forward", "loss", "gradients", "velocity"):
     _behaviour("batch", _method, f"`batch` of `{_method}` gives each call's answer, whichever calls stand together.")
+
+
+def compares(claim: Claim) -> bool:
+    """Whether a claim only compares answers with the reference, or with the answers of another occasion."""
+    return claim.role is Role.AGREEMENT or claim.label.startswith(("eq4.flow-", "eq5.flow-", "eq6.state"))

@@ -253,6 +253,7 @@ def make(folder: Path, extra: tuple[tuple[Claim, Judgement], ...] = (), **identi
             "faults": {
                 "missing-depth-factor": {
                     "meaning": "the 1/L is left out",
+                    "of": "implementation",
                     "caught_by": [INSTANT.id, ENERGY.id],
                 },
                 "float32-inside": {"meaning": "one product in float32", "caught_by": [ENERGY.id]},
@@ -337,7 +338,7 @@ def pages(run: Path) -> dict[str, str]:
 
 def test_there_is_a_front_page_a_page_per_statement_constants_and_a_glossary(pages: dict[str, str]) -> None:
     statements = {"setting.html", "prop3.html", "appD.html", "prop9.html"}
-    own = {"index.html", "proofs.html", "constants.html", "differences.html", "glossary.html", "style.css"}
+    own = {"index.html", "faults.html", "proofs.html", "constants.html", "differences.html", "glossary.html", "style.css"}
     assert pages.keys() == own | statements | {"prop3-proof.html"}
 
 
@@ -457,12 +458,73 @@ def test_real_data_has_its_own_table(pages: dict[str, str]) -> None:
 
 
 def test_planted_faults_show_what_catches_them_and_what_only_one_claim_catches(pages: dict[str, str], tmp_path: Path) -> None:
-    section = text_of(pages["index.html"].split('id="faults"')[1])
-    assert "each was caught" in section
-    alone = section.split("Caught by one claim only")[1]
+    assert "each was caught" in text_of(pages["index.html"].split('id="faults"')[1])
+    matrix, _, alone = text_of(pages["faults.html"]).partition("Caught by one claim only")
+    assert "Of 1 wrong implementation, 1 are caught by a claim that is no plain comparison" in matrix
     assert f"{ENERGY.id} float32-inside" in alone and "missing-depth-factor" not in alone
     lost = {"faults": {"half-step": {"meaning": "Euler steps of half the length", "caught_by": []}}}
     assert "1 not caught: half-step" in text_of(front_of(make(tmp_path, faults=lost)))
+
+
+TRIAL = {
+    "implementation": {"name": "theirs <b>", "version": "0.3", "language": "Julia", "activations": ["tanh", "sin"]},
+    "sentence": "2 of 9 claims checked on theirs fail.",
+    "scoreboard": [
+        {"method": "forward", "states": {"checked": 2, "fails": 1}, "margin": 3.5, "reasons": []},
+        {"method": "flow", "states": {}, "margin": None, "reasons": ["the implementation has no method flow"]},
+    ],
+    "causes": [
+        {
+            "method": "forward",
+            "sentence": "the 1/L of (3) is missing",
+            "evidence": ["answer/reference = 4 at L = 4"],
+            "consequences": ["loss"],
+            "blocked": ["gradients"],
+            "rivals": [],
+        }
+    ],
+    "failures": [
+        {
+            **{"claim": INSTANT.id, "method": "forward", "blocked": "", "verdict": "violated", "reason": "", "scale": "linear", "count": 3},
+            **{"lhs": 2.0, "lhs_radius": 1e-15, "rhs": 0.5, "rhs_radius": 1e-15, "replay": "depthlimit replay records.jsonl:7"},
+            "where": {"batch": 0, "time": None, "layer": 2, "sample": None},
+        },
+        {
+            **{
+                "claim": ENERGY.id,
+                "method": "flow",
+                "blocked": "forward",
+                "verdict": "errored",
+                "reason": "forward: hang",
+                "scale": "linear",
+            },
+            **{"count": 1, "lhs": None, "lhs_radius": None, "rhs": None, "rhs_radius": None, "replay": "x", "where": {}},
+        },
+    ],
+    "sensitivity": [
+        {
+            **{"method": "loss", "part": "", "entry": "largest", "epsilon": 1e-12},
+            **{"by": [INSTANT.id, ENERGY.id], "without_reference": [INSTANT.id]},
+        }
+    ],
+}
+
+
+def test_an_implementation_has_a_page_of_its_own(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    (folder / "oracle.json").write_text(json.dumps(TRIAL))
+    found = report(folder)
+    page = found["implementation.html"]
+    text = text_of(page)
+    assert "theirs <b>" in text and "language Julia" in text and "activations tanh, sin" in text and "<b>" not in page
+    assert "forward: the 1/L of (3) is missing answer/reference = 4 at L = 4 Explains what is wrong in loss too." in text
+    assert "2 of 9 claims checked on theirs fail." in text and "forward 2 1 · · · 3.5" in text and "has no method flow" in text
+    assert "batch 0, layer 2" in text and "blocked by forward" in text
+    assert "1 · 10^-12" not in text and INSTANT.id in text.split("The smallest error that is noticed")[1]
+    assert 'href="implementation.html"' in found["index.html"]
+    (folder / "oracle.json").write_text(json.dumps({k: v for k, v in TRIAL.items() if k != "causes"}))
+    with pytest.raises(RunError, match=r"oracle\.json: without causes"):
+        report(folder)
 
 
 def test_the_worst_case_is_given_to_17_digits_with_a_line_that_holds_it(run: Path, pages: dict[str, str]) -> None:

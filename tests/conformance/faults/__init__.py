@@ -83,14 +83,20 @@ def caught_by_name(name: str, ids: Sequence[str]) -> list[str]:
 
 
 def matrix(selected: Iterable[Claim], submit: Callable[..., Callable[[], list[str]]]) -> Callable[[], dict[str, Any]]:
-    """Submit every fault that concerns the selected claims; what is returned collects {"faults": {name: {"meaning", "expected",
-    "caught_by"}}}, as run.json holds it."""
+    """Submit every fault that concerns the selected claims; what is returned collects {"faults": {name: {"meaning", "cause",
+    "of", "expected", "caught_by"}}}, as run.json holds it."""
     ids = [c.id for c in selected]
     relevant = [f for f in FAULTS if set(ids) & set(f.caught_by)]
     results = {f.name: submit(caught_by_name, f.name, ids) for f in relevant}
     return lambda: {
         "faults": {
-            f.name: {"meaning": f.meaning, "expected": [c for c in f.caught_by if c in ids], "caught_by": results[f.name]()}
+            f.name: {
+                "meaning": f.meaning,
+                "cause": f.cause,
+                "of": "implementation" if f.implementation else "claim" if f.claim else "run",
+                "expected": [c for c in f.caught_by if c in ids],
+                "caught_by": results[f.name](),
+            }
             for f in relevant
         }
     }

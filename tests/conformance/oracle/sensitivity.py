@@ -17,7 +17,8 @@ from depthlimit.models.measure.registry import Fields
 from depthlimit.models.spec import Spec
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
-from depthlimit.theory.claim import Claim, Role
+from depthlimit.theory.claim import Claim
+from depthlimit.theory.protocol import compares
 
 EXPONENTS = range(-3, -14, -1)
 _BLOCKS = ("A", "V", "W", "B")
@@ -53,11 +54,6 @@ class Perturbed:
         order = np.argsort(np.abs(last), kind="stable")
         last[order[-1] if self._entry == "largest" else order[len(order) // 2]] *= self._factor
         return {**answer, self._part: values}
-
-
-def compares(claim: Claim) -> bool:
-    """Whether a claim is no more than a comparison of answers with the reference, or with the answers of another occasion."""
-    return claim.role is Role.AGREEMENT or claim.label.startswith(("eq4.flow-", "eq5.flow-", "eq6.state"))
 
 
 def _spec(method: str) -> Spec:
