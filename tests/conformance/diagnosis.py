@@ -110,8 +110,8 @@ def _answers(asked: Sequence[Question], implementation: Any, first: bool) -> lis
     found: list[Answer] = []
     stuck: set[str] = set()
     for q in asked:
-        if first and q.method == "flow" and not {"flow"} & stuck and not all(map(Question.right, asked, found)):
-            stuck.add("flow")
+        if first and q.method == "flow" and all(r.method != "flow" for r in asked[: len(found)]):
+            stuck |= set() if all(map(Question.right, asked, found)) else {"flow"}
         found.append(None if q.method in stuck else q.put(implementation))
         if isinstance(last := found[-1], Misbehaviour) and last.kind in ("hang", "crash"):
             stuck.add(q.method)
