@@ -1,4 +1,4 @@
-"""The command line: verify, list, explain, constants, differences, replay, report, oracle, baseline.
+"""The command line: verify, list, explain, constants, differences, replay, report, break, oracle, baseline.
 
 stdout is the result, stderr the progress. Status: 0 as expected, 1 a violation or an errored case, 2 bad input (nothing is written), 3
 undecided only, 130 interrupted.
@@ -272,6 +272,23 @@ def replay(
         sides = " ".join(f"{k}={item[k]!r}" for k in ("lhs", "lhs_radius", "rhs", "rhs_radius"))
         print(f"{claim_id(item)}: {item['verdict']} {sides} scale={item['scale']} where={item['where']} {item['reason']}".rstrip())
     raise typer.Exit(runs.status(records))
+
+
+@app.command("break")
+def break_(
+    fault: Annotated[str | None, typer.Argument(metavar="[FAULT]", help="the planted fault to switch on [default: list them]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
+) -> None:
+    """Switch on a planted fault and show which checks notice it; status 0 if those do that must, 1 if it survives them."""
+    from depthlimit import breaks
+
+    if fault is None:
+        found = [breaks.summary_of(one) for one in breaks.breakable()]
+        print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else breaks.faults_text())
+        return
+    broken = breaks.switched_on(fault)
+    print(json.dumps(broken.to_json(), indent=1, ensure_ascii=False) if as_json else breaks.broken_text(broken))
+    raise typer.Exit(1 if broken.survived else 0)
 
 
 @app.command()

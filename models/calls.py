@@ -78,6 +78,17 @@ def without(methods: Mapping[str, tuple[str, str]]) -> Iterator[None]:
         _Watch.refused = before
 
 
+@contextmanager
+def unlimited() -> Iterator[None]:
+    """Within the block calls take as long as they take and none is refused: they are of implementations of ours."""
+    seconds, before, refused = _Watch.seconds, _Watch.before, _Watch.refused
+    _Watch.seconds, _Watch.before, _Watch.refused = None, staticmethod(lambda method: None), {}
+    try:
+        yield
+    finally:
+        _Watch.seconds, _Watch.before, _Watch.refused = seconds, staticmethod(before), refused
+
+
 def epitaph(status: int, seconds: float | None) -> tuple[str, str]:
     """Kind and message for a method in which a process ended with that status: negative for a signal."""
     if status == _LATE and seconds is not None:

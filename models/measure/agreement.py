@@ -99,7 +99,7 @@ _NOTHING = 1e-100  # the unit where an answer is 0 and may not err: small, and i
 Allowed = Mapping[str, tuple[Array, Array]]  # per part of an answer what it may err, and the size of its terms, on its leading axes
 
 
-def _allowed(run: Trajectory, method: str, t: int | slice = -1) -> Allowed:
+def allowed(run: Trajectory, method: str, t: int | slice = -1) -> Allowed:
     """For answers at saved states."""
     r, _, _ = run.own
     terms = _terms(run, r)
@@ -177,7 +177,7 @@ def _repeat(method: str) -> None:
         first = _given(run, method)
         _ask_others(run, method)
         second = _named(call(run.implementation, method, run.network, **_arguments(run, method)))
-        return _pair("repeat", method, first, second, _allowed(run, method))
+        return _pair("repeat", method, first, second, allowed(run, method))
 
 
 def _batch(method: str) -> None:
@@ -190,7 +190,7 @@ def _batch(method: str) -> None:
         answers = batch(run.implementation, method, [(run.network, *a.values()) for a in (others[0], *asked, *others)])
         found = [_named(answer) for answer in answers[T:0:-1]]
         joined = {k: np.stack([answer[k] for answer in found]) for k in found[0]}
-        return _pair("batch", method, _given(run, method, every), joined, _allowed(run, method, every))
+        return _pair("batch", method, _given(run, method, every), joined, allowed(run, method, every))
 
 
 def _rows(method: str) -> None:
@@ -204,7 +204,7 @@ def _rows(method: str) -> None:
             k: np.concatenate([one[k] for one in each], axis=-2) if method == "forward" else np.mean([one[k] for one in each], axis=0)
             for k in each[0]
         }
-        return _pair("rows", method, _given(run, method), joined, _allowed(run, method))
+        return _pair("rows", method, _given(run, method), joined, allowed(run, method))
 
 
 for _method in ("forward", "loss", "gradients", "velocity"):

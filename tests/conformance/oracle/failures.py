@@ -15,13 +15,13 @@ from depthlimit.theory import judgement as J
 
 Record = dict[str, Any]
 METHODS = ("forward", "loss", "gradients", "velocity", "flow", "neural_ode")
-_UPSTREAM = {
+UPSTREAM = {
     "loss": ("forward",),
     "gradients": ("forward",),
     "velocity": ("gradients", "forward"),
     "flow": ("velocity", "gradients", "forward"),
 }
-_UPSTREAM |= {"neural_ode": ()}
+UPSTREAM |= {"neural_ode": ()}
 _SUBJECTS = {
     **dict.fromkeys(("eq3", "agreement.hidden", "agreement.output"), "forward"),
     **dict.fromkeys(("loss", "agreement.loss"), "loss"),
@@ -76,5 +76,5 @@ def failures(records: Iterable[Record]) -> list[Failure]:
 def _blocked(found: Sequence[Failure]) -> Iterable[Failure]:
     failed = {f.method for f in found}
     for f in found:
-        above = [method for method in reversed(_UPSTREAM.get(f.method, ("neural_ode",))) if method in failed]
+        above = [method for method in reversed(UPSTREAM.get(f.method, ("neural_ode",))) if method in failed]
         yield Failure(f.record, f.line, f.method, above[0] if above else "")

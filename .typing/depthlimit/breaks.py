@@ -1,0 +1,1 @@
+../../depthlimit/breaks.py

@@ -1,0 +1,267 @@
+"""Wrong answers described where no hypothesis gives them: what they share, their ratio to right ones, where and how far they are off."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from depthlimit.conformance.faults.interface import CAUSES
+from depthlimit.conformance.questions import AGAIN, ALONE, TOGETHER, TWICE, Answer, Question
+from depthlimit.models.calls import Misbehaviour
+from depthlimit.theory.quantity import Array
+
+Pairs = list[tuple[Question, Mapping[str, Array]]]
+Told = tuple[str, int, tuple[str, ...]]  # a sentence, how many wrong answers it covers, evidence
+_SIZES = ("L", "m", "q", "n", "d", "dout")
+_CONSTANT = 1e-6  # relative spread up to which ratios are one number: above what flows may err, below any ratio that is looked for
+_SINGLE = 2.0**-24  # unit roundoff of float32
+_ADDED = 2.0**-21  # relative: above what float32 rounding of each sample leaves of their sum
+_NOISE = 1e-3  # relative size up to which answers that differ each time are called noise, above it memory
+
+
+Occasions = dict[str, list[tuple[Question, Mapping[str, Array], Mapping[str, Array]]]]
+
+
+def _occasions(asked: Sequence[Question], answers: Sequence[Answer], method: str) -> Occasions:
+    """Questions on occasions other than the first, with the answer and that to the question that they go back to."""
+    own = {id(q): a for q, a in zip(asked, answers, strict=True)}
+    found: Occasions = {}
+    for q, a in zip(asked, answers, strict=True):
+        before = own.get(id(q.of))
+        if q.of is not None and q.method == method and isinstance(a, Mapping) and isinstance(before, Mapping):
+            found.setdefault(q.occasion, []).append((q, a, before))
+    return found
+
+
+def _samples(found: Occasions, method: str) -> tuple[str, str] | None:
+    """Samples alone that do not add up to the whole."""
+    alone = found.get(ALONE, [])
+    if not alone or method not in ("forward", "loss", "gradients"):
+        return None
+    whole = alone[0][2]
+    for k in whole:
+        parts = [np.asarray(a[k]) for _, a, _ in alone]
+        joined = np.concatenate(parts, axis=-2) if method == "forward" else np.mean(parts, axis=0)
+        apart = float(np.linalg.norm(joined - whole[k])) / (float(np.linalg.norm(whole[k])) or 1.0)
+        if apart > _ADDED:
+            return "an answer depends on the other samples", f"{k} of the samples alone and together differ by {apart:.1e} of the size"
+    return None
+
+
+def inconsistent(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told | None:
+    """Answers that contradict the implementation's own answers on other occasions."""
+    found = _occasions(asked, answers, method)
+    again = [one for occasion in (AGAIN, TWICE) for one in found.get(occasion, [])]
+    if changed := [(a, b) for q, a, b in again if not q.same(a, b)]:
+        off = max(float(np.linalg.norm(a[k] - b[k])) / (float(np.linalg.norm(b[k])) or 1.0) for a, b in changed for k in b)
+        everywhere = len(changed) == len(again) and off < _NOISE
+        evidence = (f"{len(changed)} of {len(again)} answers to a question asked again are others, by up to {off:.1e} of their size",)
+        return (
+            "the same question has another answer each time" if everywhere else "an answer depends on the calls before",
+            len(wrong),
+            evidence,
+        )
+    if alone := found.get(ALONE, []):
+        shares = [_constant(np.asarray(a[k]), np.asarray(q.expected[k]) / q.network["n"]) for q, a, _ in alone for k in a]
+        if all(r is not None and abs(r - 1) < _CONSTANT for r in shares):
+            return "n is read off spec for len(x)", len(wrong), ()
+    if any(not q.same(a, b) for q, a, b in found.get(TOGETHER, [])):
+        return "an answer depends on the other calls of a batch", len(wrong), ()
+    return None
+
+
+def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told:
+    """Wrong answers of a method: their kind of misbehaviour, ratio, size or place, and what sets them apart from right ones."""
+    where = _shared(asked, answers, wrong, method)
+    only = f", only with {where}" if where else ""
+    if misbehaved := [a for i in wrong if isinstance(a := answers[i], Misbehaviour)]:
+        kinds = [a.kind for a in misbehaved]
+        first = max(kinds, key=kinds.count)
+        return {**CAUSES, "crash": "a call ends its process"}[first], kinds.count(first), (f"`{misbehaved[0].method}`{only}",)
+    pairs: Pairs = [(asked[i], a) for i in wrong if isinstance(a := answers[i], Mapping)]
+    samples = _samples(_occasions(asked, answers, method), method)
+    for ways in (_zero, _ratio, _penalty, lambda *_: samples, _precision, _size, _place):
+        if (found := ways(pairs, method)) is not None:
+            return f"{found[0]}{only}", len(wrong), found[1:]
+    return f"`{method}` disagrees with the reference{only}", len(wrong), ()
+
+
+def _shared(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> str:
+    """What all wrong answers of the method have and no right one has; empty if there is no such thing."""
+    right = [i for i, q in enumerate(asked) if q.method == method and answers[i] is not None and i not in set(wrong)]
+    common = frozenset.intersection(*(asked[i].traits for i in wrong))
+    apart = [trait for trait in common if not any(trait in asked[i].traits for i in right)]
+    return min(apart, key=lambda trait: (len(trait), trait), default="") if right else ""
+
+
+def _parts(q: Question, a: Mapping[str, Array]) -> list[str]:
+    """Parts of the answer that are wrong."""
+    return [k for k, off in q.differences(a, q.expected).items() if np.max(off, initial=0.0) > 1]
+
+
+def _monomials() -> Iterator[tuple[str, dict[str, float]]]:
+    """Factors of which a formula may lack one: powers of one or two sizes, times a power of 2, the simplest first."""
+    powers = (1.0, -1.0, 0.5, -0.5)
+    terms = [{k: p} for k in _SIZES for p in powers]
+    pairs = [{a: p, b: r} for a, b in itertools.combinations(_SIZES, 2) for p in powers for r in powers]
+    found = [({**m, "2": t}) for m in [{}, *terms, *pairs] for t in (0.0, 1.0, -1.0)]
+    for exponents in sorted(found, key=lambda m: sum(0 if p == 0 else 1 + (abs(p) != 1) for p in m.values())):
+        yield _name(exponents), exponents
+
+
+def _name(exponents: Mapping[str, float]) -> str:
+    """Empty for 1."""
+
+    def product(sign: int) -> str:
+        return " ".join(k if abs(p) == 1 else f"√{k}" for k, p in exponents.items() if p * sign > 0)
+
+    over, under = product(1), product(-1)
+    if not under:
+        return over
+    return f"{over or 1}/({under})" if " " in under else f"{over or 1}/{under}"
+
+
+def _ratio(pairs: Pairs, method: str) -> tuple[str, str] | None:
+    """Answers that are the right ones times a number that sizes give, or that is the same at all sizes."""
+    known: dict[str, list[tuple[Question, float]]] = {}
+    for q, a in pairs:
+        for part in _parts(q, a):
+            if (r := _constant(np.asarray(a[part]), np.asarray(q.expected[part]))) is None:
+                return None
+            known.setdefault(part, []).append((q, r))
+    sentences, evidence = [], []
+    for part, ratios in known.items():
+        sign = -1 if all(r < 0 for _, r in ratios) else 1
+        if all(r == 0 for _, r in ratios):
+            sentences.append(f"{part} is 0")
+            continue
+        name = _named([(q, sign * r) for q, r in ratios]) or _same([sign * r for _, r in ratios])
+        if not name:
+            return None
+        factor = f"{'-' if sign < 0 else ''}{name}"
+        sentences.append(f"{part} is {factor} times what it should be")
+        evidence.append(", ".join(dict.fromkeys(f"{part}/right = {r:.6f}{_at(q, name)}" for q, r in ratios[:4])))
+    return f"`{method}`: {'; '.join(sentences)}", "; ".join(evidence)
+
+
+def _same(ratios: Sequence[float]) -> str:
+    """A number other than 1 that all ratios are; else empty."""
+    one = float(np.median(ratios))
+    return f"{one:.6g}" if all(abs(r / one - 1) <= _CONSTANT for r in ratios) and abs(one - 1) > _CONSTANT else ""
+
+
+def _at(q: Question, name: str) -> str:
+    sizes = [
+        f"{k}={q.network[k]}" for k in _SIZES if k in name.replace("√", " ").replace("/", " ").replace("(", " ").replace(")", " ").split()
+    ]
+    return f" at {', '.join(sizes)}" if sizes else ""
+
+
+def _constant(a: Array, b: Array) -> float | None:
+    square = float(np.vdot(b, b))
+    if square == 0:
+        return None
+    r = float(np.vdot(b, a)) / square
+    return r if float(np.linalg.norm(a - r * b)) <= _CONSTANT * max(float(np.linalg.norm(a)), 1e-3 * math.sqrt(square)) else None
+
+
+def _named(ratios: Sequence[tuple[Question, float]]) -> str | None:
+    """The simplest monomial in the sizes that gives every ratio."""
+    if any(r <= 0 for _, r in ratios):
+        return None
+    for name, exponents in _monomials():
+        values = (math.prod((2 if k == "2" else q.network[k]) ** p for k, p in exponents.items()) for q, _ in ratios)
+        if all(abs(r / value - 1) <= _CONSTANT for (_, r), value in zip(ratios, values, strict=True)):
+            return name or None
+    return None
+
+
+def _errors(pairs: Pairs, method: str) -> list[float]:
+    """Relative errors of the wrong parts; of what flows, relative to the displacement."""
+    sizes = []
+    for q, a in pairs:
+        for part in _parts(q, a):
+            right = np.asarray(q.expected[part])
+            start = {**q.arguments.get("params", {}), "hidden": q.expected["hidden"][:1] if method == "neural_ode" else 0}.get(part, 0)
+            moved = right - start if method in ("flow", "neural_ode") else right
+            size = float(np.linalg.norm(moved)) or float(np.linalg.norm(right)) or 1.0
+            sizes.append(float(np.linalg.norm(np.asarray(a[part]) - right)) / size)
+    return sizes
+
+
+def _precision(pairs: Pairs, method: str) -> tuple[str, str] | None:
+    """Answers that float32 holds, or errors in most rows of the size of its rounding."""
+    errors = _errors(pairs, method)
+    wrong = [np.asarray(a[part]) for q, a in pairs for part in _parts(q, a)]
+    single = all(np.array_equal(v, v.astype(np.float32)) for v in wrong)
+    rows = [np.mean(off > 1) for q, a in pairs for k, off in q.differences(a, q.expected).items() if k in _parts(q, a)]
+    text = f"errors are {min(errors):.1e} to {max(errors):.1e}, float32 rounds by {_SINGLE:.1e}"
+    rounded = method not in ("flow", "neural_ode") and max(errors) < 1e3 * _SINGLE and min(errors) > _SINGLE / 100 and np.mean(rows) > 0.5
+    return ("the numbers are single precision inside", text) if single or rounded else None
+
+
+def _penalty(pairs: Pairs, method: str) -> tuple[str, str] | None:
+    """Errors that are a multiple of the parameters, or of the sum of their squares."""
+    found = []
+    for q, a in pairs:
+        params = q.arguments.get("params", {})
+        if method == "loss":
+            found.append(float(a["loss"] - q.expected["loss"]) / sum(float(np.sum(v**2)) for v in params.values()))
+        elif method in ("gradients", "velocity"):
+            for k in _parts(q, a):
+                r = _constant(np.asarray(a[k]) - q.expected[k], params[k])
+                if r is None:
+                    return None
+                found.append(r)
+    if not found or max(found) - min(found) > 1e-4 * abs(found[0]):
+        return None
+    where = "on the parameters" if method != "velocity" else "in the velocity"
+    return f"there is a penalty {where}", f"errors are {found[0]:.6g} times the parameters{' squared' if method == 'loss' else ''}"
+
+
+def _zero(pairs: Pairs, method: str) -> tuple[str] | None:
+    """Parts that are missing."""
+    parts = {part for q, a in pairs for part in _parts(q, a)}
+    return (f"{' and '.join(sorted(parts))} of `{method}` is 0",) if all(not np.any(a[k]) for q, a in pairs for k in parts) else None
+
+
+def _size(pairs: Pairs, method: str) -> tuple[str, str] | None:
+    """Errors that are small: steps that are too long, or a few entries."""
+    errors = _errors(pairs, method)
+    text = f"errors are {min(errors):.1e} to {max(errors):.1e} of the size"
+    what = {"flow": "the flow is not followed accurately", "neural_ode": "the neural ODE is not followed accurately"}
+    if method in what:
+        return (what[method], text) if max(errors) < 0.3 else None
+    return ("an answer is inexact", text) if max(errors) < 1e-5 else None
+
+
+def _place(pairs: Pairs, method: str) -> tuple[str, str] | None:
+    """Which parts are wrong, and which layers or samples of them."""
+    parts = sorted({part for q, a in pairs for part in _parts(q, a)})
+    if not parts:
+        return None
+    every = set(pairs[0][0].expected)
+    where = set()
+    for q, a in pairs:
+        for off in q.differences(a, q.expected).values():
+            rows = np.argwhere(np.atleast_1d(off) > 1)[:, 0]
+            where |= {"first" if i == 0 else "last" if i == len(np.atleast_1d(off)) - 1 else "inner" for i in rows if np.size(off) > 2}
+    which = " and ".join(parts) if set(parts) != every else "every part"
+    at = f" of the {where.pop()} row" if len(where) == 1 else ""
+    return f"`{method}`: {which}{at} is wrong", f"right: {', '.join(sorted(every - set(parts))) or 'none'}"
+
+
+def increments(pairs: Pairs) -> str:
+    """The step of the first layer against the right one, where both start from the same h_0; empty if there is no such ratio."""
+    ratios = []
+    for q, a in pairs:
+        given, right = np.asarray(a["hidden"]), np.asarray(q.expected["hidden"])
+        if q.network["L"] > 1 and np.allclose(given[0], right[0], rtol=1e-12, atol=0):
+            if (r := _constant(given[1] - given[0], right[1] - right[0])) is None:
+                return ""
+            ratios.append((q, r))
+    name = _named(ratios) if ratios else None
+    return ", ".join(dict.fromkeys(f"(h_1 - h_0)/right = {r:.6f} = {name}{_at(q, name)}" for q, r in ratios[:9])) if name else ""
