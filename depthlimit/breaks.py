@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from depthlimit.conformance.diagnosis import Cause, diagnose
+from depthlimit.conformance.explain import explain
 from depthlimit.conformance.faults import FAULTS, SPECS
 from depthlimit.conformance.faults.planted import path
 from depthlimit.conformance.faults.planting import Fault
@@ -142,7 +143,7 @@ def broken_text(broken: Broken) -> str:
     caught = [name for name in fault.caught_by if name in first]
     lines.append(f"{len(broken.noticed)} of {len(broken.noticed) + len(broken.unnoticed)} checks fail; {len(caught)} of them had to:")
     for name in caught[:_SHOWN]:
-        lines += ["", *(f"  {line}" for line in broken.subject.explain(first[name]).splitlines())]
+        lines += ["", *(f"  {line}" for line in explain(first[name]).splitlines())]
     others = [name for name in broken.noticed if name not in caught[:_SHOWN]]
     for title, names in (("also failing", others), ("not noticing it", broken.unnoticed)):
         if names:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from depthlimit.console import command, new_folder, progress, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from depthlimit.conformance.oracle.failures import Failure
+    pass
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 SHOWN = 5  # failures that are told in full
@@ -35,9 +32,14 @@ def run(
     workers: Annotated[int, typer.Option(help="processes; 0 means one per core")] = 0,
     seed: Annotated[int, typer.Option(help="seed of generated instances")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --out")] = False,
+    known: Annotated[Path | None, typer.Option(help="TOML file with the known failures")] = None,
+    junit: Annotated[Path | None, typer.Option(help="where to write JUnit XML")] = None,
 ) -> None:
     """Judge an implementation by every claim that its methods allow: status 0 if nothing fails, 1 if something does."""
-    from depthlimit.conformance.oracle.failures import failures
+    from depthlimit.conformance.oracle import trial
+    from depthlimit.conformance.oracle.folder import read_run
+    from depthlimit.conformance.oracle.known import apply, read_known
+    from depthlimit.conformance.oracle.outputs import markdown, write
     from depthlimit.conformance.oracle.run import plan
     from depthlimit.models import verify as runs
     from depthlimit.models.spec import BadInput
@@ -59,17 +61,16 @@ def run(
         fail_fast=fail_fast,
         command=command(),
     )
+    listed = read_known(known) if known else None
     folder = out or new_folder()
     with progress("asking") as update:
         runs.run(planned, folder, resume=resume, progress=update)
-    records = [json.loads(text) for text in runs.read_lines(folder / "records.jsonl")]
-    failed = failures(records)
-    page = write_report(folder)
-    print(scoreboard(records, failed))
-    for text in told(failed, folder, implementation):
-        print(f"\n{text}")
-    print(f"\nrecords {folder / 'records.jsonl'}\nreport  {page}")
-    raise typer.Exit(runs.status(records))
+    trial.write(planned, read_run(folder))
+    judged = read_run(folder)
+    outcome = write(judged, apply(listed, judged.records, datetime.now(UTC).date()) if listed is not None else None, junit)
+    print(markdown(outcome))
+    print(f"records {folder / 'records.jsonl'}\nreport  {write_report(folder)}")
+    raise typer.Exit(outcome.status)
 
 
 @app.command()
@@ -104,44 +105,3 @@ def compare(
     found = compared(*(read_run(folder, any_version=True) for folder in (a, b)))
     print(json.dumps(found.to_json(), indent=1, ensure_ascii=False) if as_json else text(found))
     raise typer.Exit(SAME if found.same else DIFFERENT)
-
-
-def scoreboard(records: Sequence[dict[str, Any]], failed: Sequence[Failure]) -> str:
-    """A line per method: judgements, failures, consequences of failures further up, undecided; and why a method was not judged."""
-    from depthlimit.conformance.oracle.failures import METHODS, subject
-    from depthlimit.theory import judgement as J
-
-    judged = Counter(subject(r) for r in records if r["verdict"] not in (J.UNSUPPORTED, J.OUT_OF_HYPOTHESIS))
-    lacking = {subject(r): r["reason"] for r in records if r["verdict"] == J.UNSUPPORTED}
-    piles = Counter((f.method, "undecided" if f.undecided else "blocked" if f.blocked else "failed") for f in failed)
-    rows = [f"{'method':<12} {'judged':>8} {'failed':>8} {'blocked':>8} {'undecided':>10}"]
-    for method in METHODS:
-        counts = [piles[method, pile] for pile in ("failed", "blocked", "undecided")]
-        note = "" if judged[method] else f"   {lacking.get(method, 'no claim of this run is about it')}"
-        rows.append(f"{method:<12} {judged[method]:>8} {counts[0]:>8} {counts[1]:>8} {counts[2]:>10}{note}")
-    return "\n".join(rows)
-
-
-def told(failed: Sequence[Failure], folder: Path, implementation: str) -> list[str]:
-    """The first failure of each claim that is no consequence of another, and how many more there are."""
-    first: dict[str, Failure] = {}
-    for f in failed:
-        if not f.blocked:
-            first.setdefault(f.record["claim"], f)
-    out = []
-    for f in list(first.values())[:SHOWN]:
-        r = f.record
-        lines = [f"{f.method}: {r['claim']} {r['verdict']}" + (f": {r['reason']}" if r["reason"] else "")]
-        if r["lhs"] is not None:
-            lines.append(f"  {r['lhs']!r} ± {r['lhs_radius']!r} against {r['rhs']!r} ± {r['rhs_radius']!r}, at {_place(r['where'])}")
-        lines.append(f"  depthlimit replay {folder / 'records.jsonl'}:{f.line} --implementation {implementation}")
-        out.append("\n".join(lines))
-    if len(first) > SHOWN:
-        out.append(f"and {len(first) - SHOWN} more claims")
-    for method, count in Counter(f.blocked for f in failed if f.blocked).items():
-        out.append(f"{count} failures are blocked by {method}")
-    return out
-
-
-def _place(where: dict[str, Any]) -> str:
-    return ", ".join(f"{axis} {index}" for axis, index in where.items() if index is not None) or "the only point"

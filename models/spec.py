@@ -340,8 +340,8 @@ class Spec(_Frozen):
     def _check(self) -> Self:
         if self.q < max(self.d, self.dout):
             raise ValueError(f"q >= max(d, dout) is assumed in Section 3, got q={self.q}, d={self.d}, dout={self.dout}")
-        if self.times[0] < 0 or self.times[-1] > self.T or any(b <= a for a, b in pairwise(self.times)):
-            raise ValueError(f"times must increase strictly within [0, T={self.T}], got {list(self.times)}")
+        if self.times[0] != 0 or self.times[-1] > self.T or any(b <= a for a, b in pairwise(self.times)):
+            raise ValueError(f"times must increase strictly from 0, at most to T={self.T}, got {list(self.times)}")
         kind = self.regime.kind
         if (kind == "clipped-flow") != (self.clip is not None) and kind in ("plain-flow", "clipped-flow", "local-pl"):
             raise ValueError(f"regime {kind} {'needs a' if kind == 'clipped-flow' else 'has no'} clip, got {self.clip}")

@@ -220,9 +220,9 @@ def _start(implementation: tuple[str, str, list[str]], timeout: float | None, id
         os.environ[variable] = str(THREADS)
     wanted = set(ids)
     name, device, methods = implementation
-    loaded = load(name, device)
+    found = load(name, device)
     _WORKER.update(
-        implementation=_Only(loaded, methods) if methods else loaded,
+        implementation=_Only(found, methods) if methods else found,
         selected=[c for c in claims() if c.id in wanted],
         arrays=stored(Path(arrays)),
     )
@@ -231,6 +231,11 @@ def _start(implementation: tuple[str, str, list[str]], timeout: float | None, id
     else:
         handle = os.open(Path(notes) / str(os.getpid()), os.O_CREAT | os.O_WRONLY)
         calls.watch(timeout, lambda method: os.pwrite(handle, method.ljust(_NOTE).encode(), 0), fatal=True)
+
+
+def loaded() -> Any:
+    """The implementation of this worker."""
+    return _WORKER["implementation"]
 
 
 def stored(folder: Path) -> ArrayStore:

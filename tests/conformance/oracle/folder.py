@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from depthlimit.models.spec import BadInput
-from depthlimit.reports.records import RunError, read_object, read_records
+from depthlimit.reports.records import RunError, read_object, read_records, read_trial
 from depthlimit.theory.registry import claims
 
 Item = dict[str, Any]
@@ -15,13 +15,15 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder. `records[i]` stands on line i + 1 of records.jsonl; `identity` is run.json, `plan` the text of plan.jsonl."""
+    """One run folder. `records[i]` stands on line i + 1 of records.jsonl; `identity` is run.json, `plan` the text of plan.jsonl;
+    `causes` stand in oracle.json."""
 
     folder: Path
     identity: Item
     records: list[Item]
     plan: str
     notes: list[str]
+    causes: list[Item] = field(default_factory=list)
 
     @property
     def file(self) -> Path:
@@ -44,7 +46,8 @@ def read_run(folder: Path, *, any_version: bool = False) -> Run:
             if key not in identity:
                 raise RunError(f"{folder / 'run.json'}: without {key}; expected a folder that `verify` or `oracle run` wrote")
         records = [item for _, item in read_records(folder, registry, notes)]
-        return Run(folder, identity, records, (folder / "plan.jsonl").read_text(encoding="utf-8"), notes)
+        trial = read_trial(folder) or {"causes": []}
+        return Run(folder, identity, records, (folder / "plan.jsonl").read_text(encoding="utf-8"), notes, trial["causes"])
     except OSError as error:
         raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from None
     except RunError as error:

@@ -5,13 +5,13 @@ Everything that is shown of a run (Markdown, badge, JUnit) is read off the `Outc
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from depthlimit.conformance.oracle.failures import METHODS, subject
 from depthlimit.conformance.oracle.folder import Item, Run
 from depthlimit.conformance.oracle.known import Known, KnownFailure
 from depthlimit.models.verify import EXPECTED, FAILED, UNDECIDED, status
@@ -22,23 +22,6 @@ from depthlimit.theory.record import claim_id, nearness, summarise
 from depthlimit.theory.registry import claims
 
 FAILS, OPEN, KNOWN, CHECKED, SKIPPED = "fails", "undecided", "known failure", "checked", "skipped"
-METHODS = ("forward", "loss", "gradients", "velocity", "flow", "neural_ode", "batch")
-_ASKED = (  # labels of the claims that ask one method and nothing else, in the words of the protocol
-    (r"agreement\.(?:hidden|output)", "forward"),
-    (r"agreement\.loss", "loss"),
-    (r"agreement\.gradient-.*", "gradients"),
-    (r"agreement\.velocity-.*", "velocity"),
-    (r"eq[45]\.flow-.*|(?:repeat|rows)\.flow", "flow"),
-    (r"eq6\.state|(?:repeat|rows)\.neural-ode", "neural_ode"),
-    (r"(?:repeat|rows)\.(.*)", r"\1"),
-    (r"batch\..*", "batch"),
-)
-
-
-def method_of(label: str) -> str | None:
-    """The method that a claim of the protocol is about; None for a claim about what several methods do together."""
-    found = (re.fullmatch(pattern, label) for pattern, _ in _ASKED)
-    return next((match.expand(method) for match, (_, method) in zip(found, _ASKED, strict=True) if match), None)
 
 
 @dataclass
@@ -153,21 +136,25 @@ class Outcome:
         return "; ".join([head, *more]) + "."
 
     @cached_property
+    def equalities(self) -> dict[str, bool]:
+        """Whether a claim is an equality, whose tightness is its error over what is allowed."""
+        return {case.claim.id: case.claim.relation == "=" for case in self.cases}
+
+    @cached_property
     def scoreboard(self) -> list[Row]:
-        """One row per method of the protocol."""
+        """One row per method of the protocol, with the claims that are about it."""
         rows = {name: Row(name) for name in METHODS}
-        states: dict[str, str] = {}
+        states: dict[tuple[str, str], str] = {}
         for case in self.cases:
-            if (name := method_of(case.claim.label)) is not None:
-                states[case.claim.id] = self.claims[case.claim.id]
-                rows[name].reasons += case.reasons
-        for key, state in states.items():
-            rows[str(method_of(key.partition("[")[0]))].states[state] += 1
+            method = subject({"claim": case.claim.label, "regime": case.regime})
+            states[method, case.claim.id] = self.claims[case.claim.id]
+            rows[method].reasons += case.reasons
+        for (method, _), state in states.items():
+            rows[method].states[state] += 1
         for item in self.run.records:
-            name, value = method_of(item["claim"]), item["log10_tightness"]
-            if name is not None and value is not None:
-                margin, before = 10.0 ** min(value, 300.0), rows[name].margin
-                rows[name].margin = margin if before is None else max(margin, before)
+            row, value = rows[subject(item)], item["log10_tightness"]
+            if value is not None and item["scale"] == "linear" and self.equalities[claim_id(item)]:
+                row.margin = max(row.margin or 0.0, 10.0 ** min(value, 300.0))
         return list(rows.values())
 
     @cached_property

@@ -70,13 +70,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def markdown(outcome: Outcome) -> str:
     """The summary: verdict, scoreboard of the methods, failures, known failures, what was not asked, and the run's identity."""
-    sections = (_scoreboard, _failures, _known, _not_checked, _identity)
+    sections = (_scoreboard, _causes, _failures, _known, _not_checked, _identity)
     blocks = [["# depthlimit", "", plain(outcome.sentence)], *(section(outcome) for section in sections)]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def _scoreboard(outcome: Outcome) -> list[str]:
-    """Claims about one method each; the margin is that of the largest error."""
+    """Claims by the method that they are about; the margin is the largest error of an equality over what is allowed."""
     rows = []
     for row in outcome.scoreboard:
         states = [str(row.states[state] or "–") for state in (CHECKED, FAILS, OPEN, KNOWN)]
@@ -85,6 +85,16 @@ def _scoreboard(outcome: Outcome) -> list[str]:
         rows.append([code(row.method), *states, margin, why])
     head = ("method", "agrees", "fails", "undecided", "known", "largest error / allowed", "not checked because")
     return ["## Methods", "", *table(head, rows)]
+
+
+def _causes(outcome: Outcome) -> list[str]:
+    """What a diagnosis says, if there was one."""
+    lines = []
+    for cause in outcome.run.causes:
+        lines += [f"- {code(cause['method'])}: {plain(cause['sentence'])}", *(f"  - {plain(text)}" for text in cause["evidence"])]
+        for what, names in (("explains too", cause["consequences"]), ("blocks", cause["blocked"]), ("as likely", cause["rivals"])):
+            lines += [f"  - {what}: {plain('; '.join(names))}"] if names else []
+    return ["## Probable causes", "", *lines] if lines else []
 
 
 def _side(item: Item, name: str) -> str:
