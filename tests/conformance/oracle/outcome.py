@@ -137,8 +137,8 @@ class Outcome:
 
     @cached_property
     def equalities(self) -> dict[str, bool]:
-        """Whether a claim is an equality, whose tightness is its error over what is allowed."""
-        return {case.claim.id: case.claim.relation == "=" for case in self.cases}
+        """Whether a claim is an equality that holds, whose tightness is its error over what is allowed."""
+        return {case.claim.id: case.claim.relation == "=" and case.claim.expect is None for case in self.cases}
 
     @cached_property
     def scoreboard(self) -> list[Row]:
