@@ -1,4 +1,4 @@
-"""JAX in float64: a Python loop over the layers, gradients by jax.grad. One compiled function of each shape serves every method."""
+"""JAX in float64: a Python loop over the layers, gradients by jax.grad. What is compiled serves all calls of a shape."""
 
 import functools
 import math
@@ -54,23 +54,24 @@ def clip(kind, radius, *g):
 
 @functools.lru_cache
 def compiled(run, sigma, pi, train):
-    """(params, x, y) -> what each method answers."""
+    """Two functions: (params, x) -> the states of (3), and (params, x, y) -> loss, gradients and velocity."""
 
-    def loss(params, x, y):
+    def forward(params, x):
         V, W = params["V"], params["W"]
         hidden = run(lambda h, layer: h + branch(sigma, *layer, h) / len(V), x @ params["A"].T, (V, W))
-        output = hidden[-1] @ params["B"].T
-        return jnp.sum((output - y) ** 2) / len(x), {"hidden": hidden, "output": output}
+        return {"hidden": hidden, "output": hidden[-1] @ params["B"].T}
 
-    @jax.jit
-    def everything(params, x, y):
-        (value, states), g = jax.value_and_grad(loss, has_aux=True)(params, x, y)
+    def loss(params, x, y):
+        return jnp.sum((forward(params, x)["output"] - y) ** 2) / len(x)
+
+    def trained(params, x, y):
+        value, g = jax.value_and_grad(loss)(params, x, y)
         v = {k: -(len(params["V"]) if k in "VW" else 1) * g[k] * (k in train) for k in g}
         if pi is not None:
             v = {k: a for names in ("A", "VW", "B") for k, a in zip(names, clip(*pi, *(v[k] for k in names)), strict=True)}
-        return {"forward": states, "loss": value, "gradients": g, "velocity": v}
+        return {"loss": value, "gradients": g, "velocity": v}
 
-    return everything
+    return jax.jit(forward), jax.jit(trained)
 
 
 branched = jax.jit(branch, static_argnums=0)
@@ -79,21 +80,23 @@ branched = jax.jit(branch, static_argnums=0)
 class Jax(Stepped):
     name, version, run = "jax", jax.__version__, staticmethod(loop)
 
-    def _ask(self, method, spec, params, x, y):
-        key = tuple(spec["activation"].values()), spec["clip"] and tuple(spec["clip"].values()), spec["train"]
-        return jax.tree.map(np.asarray, compiled(self.run, *key)(params, x, y)[method])
+    def _functions(self, spec):
+        return compiled(self.run, tuple(spec["activation"].values()), spec["clip"] and tuple(spec["clip"].values()), spec["train"])
 
     def forward(self, spec, params, x):
-        return self._ask("forward", spec, params, x, np.zeros((len(x), spec["dout"])))
+        return jax.tree.map(np.asarray, self._functions(spec)[0](params, x))
+
+    def _trained(self, method, spec, params, x, y):
+        return jax.tree.map(np.asarray, self._functions(spec)[1](params, x, y)[method])
 
     def loss(self, spec, params, x, y):
-        return float(self._ask("loss", spec, params, x, y))
+        return float(self._trained("loss", spec, params, x, y))
 
     def gradients(self, spec, params, x, y):
-        return self._ask("gradients", spec, params, x, y)
+        return self._trained("gradients", spec, params, x, y)
 
     def velocity(self, spec, params, x, y):
-        return self._ask("velocity", spec, params, x, y)
+        return self._trained("velocity", spec, params, x, y)
 
     def branch(self, spec, V, W, h):
         return np.asarray(branched(tuple(spec["activation"].values()), V, W, h))

@@ -2,8 +2,9 @@
 
     python tests/meta/test_adapters.py NAME... [--corpus] [--still N] [--flows N] [--seed S] [--workers W]
 
-judges adapters, `package.module:factory` as seen from the current directory, on the corpus, on N generated networks at time 0 (no flow: these are cheap) and on N generated
-flows. It prints what was judged and every record that did not come out as registered, and ends with status 1 if there is one.
+judges adapters, `package.module:factory` as seen from the current directory, on the corpus, on N generated networks at time 0 (no flow:
+these are cheap) and on N generated flows. It prints what was judged and every record that did not come out as registered, and ends with
+status 1 if there is one.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def alarms(name: str, counts: argparse.Namespace) -> int:
 @pytest.mark.parametrize("name", right(*CORRECT))
 def test_a_right_adapter_raises_no_alarm(name: str) -> None:
     found = load(f"adapters.{name}:factory")
-    specs = [SPECS["plain"], SPECS["saturated"], SPECS["tight-ode"], *(still(s) for kind in FLOWS for s in draw(kind, 3, 4))]
+    specs = [SPECS["plain"], SPECS["saturated"], SPECS["tight-ode"], *(still(s) for kind in FLOWS for s in draw(kind, 1, 4))]
     records = [r for spec in specs for r in check(spec, found, selected=local() if spec.times == (0.0,) else None)[0]]
     assert not [r for r in records if not as_registered(r)]
     assert sum(r["verdict"] == J.HOLDS for r in records) > 100

@@ -1,9 +1,9 @@
 """What README.md and the guides print is what their commands print, and what the documents name exists.
 
-Fenced blocks `console` (lines `$ command`) and `python` (lines `>>>`) of a document are run in order, in one folder and one
-namespace; a block `python` that starts with `# NAME.py` is written to that file. What they print is compared with what stands below them. A line `...` stands for any lines, `...`
-within a line for any text. Numbers are compared to the digits that are claimed, see `_agree`. Blocks `sh`
-hold what takes minutes: they are parsed, and not run.
+Fenced blocks `console` (lines `$ command`) and `python` (lines `>>>`) of a document are run in order, in one folder and one namespace; a
+block `python` that starts with `# NAME.py` is written to that file. What they print is compared with what stands below them. A line
+`...` stands for any lines, `...` within a line for any text. Numbers are compared to the digits that are claimed, see `_agree`. Blocks
+`sh` hold what takes minutes: they are parsed, and not run.
 
     python tests/meta/test_readme.py --update      # run the blocks and write what they print into these documents
 """
