@@ -185,12 +185,13 @@ def _batch(method: str) -> None:
     def together(run: Trajectory) -> Mapping[str, Field]:
         """The calls at all saved states, turned round and among others, as one batch, against the calls one by one."""
         T, every = len(run.times), slice(None)
+        given = _given(run, method, every)  # a method that is missing is not asked for in batches
         asked = [_arguments(run, method, t) for t in reversed(range(T))]
         others = [_other(asked[0], factor) for factor in (-0.5, 0.25)]
         answers = batch(run.implementation, method, [(run.network, *a.values()) for a in (others[0], *asked, *others)])
         found = [_named(answer) for answer in answers[T:0:-1]]
         joined = {k: np.stack([answer[k] for answer in found]) for k in found[0]}
-        return _pair("batch", method, _given(run, method, every), joined, allowed(run, method, every))
+        return _pair("batch", method, given, joined, allowed(run, method, every))
 
 
 def _rows(method: str) -> None:

@@ -342,6 +342,15 @@ _LAYERS: dict[str, Callable[[Array], Array]] = {  # on the axes [layer rows colu
 }
 
 
+def _scalings() -> Iterator[Departure]:
+    """Two factors of (3) wrong at once; gradients and loss follow."""
+    wrong = {block: [(name, said) for (b, name), said in _SAID.items() if b == block and name not in ("-1", "0")] for block in "VW"}
+    for V, by_V in wrong["V"]:
+        for W, by_W in wrong["W"]:
+            sentence = f"{by_V.format('(3)')}, and {by_W.format('(3)')}"
+            yield Departure(sentence, lambda V=V, W=W: Changed({"V": FACTORS[V], "W": FACTORS[W]}))  # type: ignore[misc]
+
+
 def _answers(method: str) -> Iterator[Departure]:
     def answer(sentence: str, parts: Collection[str], change: Callable[[Array], Array]) -> Departure:
         return Departure(sentence, lambda: Answer(method, parts, change))
@@ -386,3 +395,5 @@ def departures(method: str) -> Iterator[Departure]:
     yield from {"forward": _forwards, "loss": _losses, "gradients": _backwards}.get(method, tuple)()
     if method != "loss":
         yield from _answers(method)
+    if method == "forward":
+        yield from _scalings()

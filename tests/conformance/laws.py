@@ -213,6 +213,27 @@ def _at(argument: Callable[[Array], Array]) -> Callable[[Array], Array]:
     return _chebyshev(convert)
 
 
+STEPS = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)  # of gradient descent that are tried
+
+
+class Descent(NumpyImplementation):
+    """Steps of gradient descent, L-scaled and clipped, as many as there is time for."""
+
+    def __init__(self, step: float) -> None:
+        self.step = step
+
+    def flow(self, spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
+        """θ after round(t/step) steps of θ + step θ'."""
+        states, now, done = [], dict(params), 0
+        with np.errstate(all="ignore"):
+            for t in times:
+                for _ in range(done, done := round(float(t) / self.step)):
+                    v = self.velocity(spec, now, x, y)
+                    now = {k: now[k] + self.step * v[k] for k in now}
+                states.append({**now, "loss": np.asarray(self.loss(spec, now, x, y))})
+        return {k: np.stack([state[k] for state in states]) for k in states[0]}
+
+
 def _flows() -> Iterator[Departure]:
     def at(sentence: str, times: Callable[[Array, Network], Array], loss: str = "same") -> Departure:
         return Departure(sentence, lambda: Flow(times, loss))
@@ -229,6 +250,8 @@ def _flows() -> Iterator[Departure]:
     yield at("the losses along the flow are the first one", lambda t, s: np.full_like(t, t[0]), "only")
     yield at("the losses along the flow are the initial one", lambda t, s: np.zeros_like(t), "only")
     yield Departure("the flow returns displacements", Displacements)
+    for step in STEPS:
+        yield Departure("steps of gradient descent stand in place of the flow", lambda step=step: Descent(step))  # type: ignore[misc]
 
 
 def _odes() -> Iterator[Departure]:

@@ -1,11 +1,11 @@
-"""What README.md prints is what its commands print, and what the documents name exists.
+"""What README.md and the guides print is what their commands print, and what the documents name exists.
 
-Fenced blocks `console` (lines `$ command`) and `python` (lines `>>>`) are run in order, in one folder and one
-namespace; what they print is compared with what stands below them. A line `...` stands for any lines, `...`
-within a line for any text. Numbers are compared to the digits that are claimed, see `_agree`. Blocks `sh`
-hold what takes minutes: they are parsed, and not run.
+Fenced blocks `console` (lines `$ command`) and `python` (lines `>>>`) of a document are run in order, in one folder and one namespace; a
+block `python` that starts with `# NAME.py` is written to that file. What they print is compared with what stands below them. A line
+`...` stands for any lines, `...` within a line for any text. Numbers are compared to the digits that are claimed, see `_agree`. Blocks
+`sh` hold what takes minutes: they are parsed, and not run.
 
-    python tests/meta/test_readme.py --update      # run the blocks and write what they print into README.md
+    python tests/meta/test_readme.py --update      # run the blocks and write what they print into these documents
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ import typer
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-DOCUMENTS = (README, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/oracle.md")))
-LAYERS = ("depthlimit", "theory", "models", "reports", "tests/conformance")
+RUN = (README, ROOT / "docs" / "write-an-adapter.md")
+DOCUMENTS = (*RUN, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/oracle.md")))
+LAYERS = ("adapters", "depthlimit", "theory", "models", "reports", "tests/conformance")
 
 _NUMBER = r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|\.\d)"
+_FILE = r"# (\w+\.py)"
 _RADIUS = re.compile(r"\s*±\s*$")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A command or a statement, and the lines of README.md, from 0, on which its output stands."""
+    """A command, a statement or the text of a file, and the lines of its document, from 0, on which its output stands."""
 
     kind: str
     source: str
@@ -64,6 +66,8 @@ def examples(text: str) -> list[Example]:
             for here, following in pairwise([*prompts, len(lines)]):
                 want = tuple(lines[here + 1 : following])
                 out.append(Example("console", lines[here][2:], first + here + 1, want))
+        elif language == "python" and re.fullmatch(_FILE, lines[0]):
+            out.append(Example("file", "\n".join(lines) + "\n", first + len(lines), ()))
         elif language == "python":
             for found in doctest.DocTestParser().get_examples("\n".join(lines) + "\n"):
                 start = first + found.lineno + found.source.count("\n")
@@ -81,9 +85,12 @@ class Session:
     def run(self, example: Example) -> list[str]:
         """The lines that an example prints; a status other than 0 is a line of its own."""
         with contextlib.chdir(self.folder):
+            if example.kind == "file":
+                Path(example.source.split()[1]).write_text(example.source, encoding="utf-8")
+                return []
             if example.kind == "python":
                 with contextlib.redirect_stdout(io.StringIO()) as printed:
-                    exec(compile(example.source, f"README.md:{example.start}", "single"), self.names)
+                    exec(compile(example.source, f"<line {example.start}>", "single"), self.names)
                 return printed.getvalue().splitlines()
             program, *arguments = shlex.split(example.source)
             output, status = {"depthlimit": _depthlimit, "pytest": _pytest}[program](arguments)
@@ -219,28 +226,30 @@ def _renewed(line: str, printed: str) -> str:
 
 
 def update() -> None:
-    """Run the blocks and write what they print into README.md."""
-    text = README.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    found = examples(text)
-    with tempfile.TemporaryDirectory() as folder:
-        session = Session(Path(folder))
-        outputs = [session.run(example) for example in found]
-    for example, got in reversed(list(zip(found, outputs, strict=True))):
-        lines[example.start : example.start + len(example.want)] = refreshed(example, got)
-    README.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    """Run the blocks and write what they print into their documents."""
+    for document in RUN:
+        text = document.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        found = examples(text)
+        with tempfile.TemporaryDirectory() as folder:
+            session = Session(Path(folder))
+            outputs = [session.run(example) for example in found]
+        for example, got in reversed(list(zip(found, outputs, strict=True))):
+            lines[example.start : example.start + len(example.want)] = refreshed(example, got)
+        document.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 # --- tests
 
 
 @pytest.mark.xdist_group("readme")
-def test_every_block_of_the_readme_prints_what_stands_below_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("document", RUN, ids=lambda path: path.name)
+def test_every_block_of_a_document_prints_what_stands_below_it(document: Path, tmp_path: Path) -> None:
     session = Session(tmp_path)
     complaints = []
-    for example in examples(README.read_text(encoding="utf-8")):
+    for example in examples(document.read_text(encoding="utf-8")):
         if found := differences(example.want, session.run(example)):
-            complaints += [f"README.md:{example.start}: {example.source.splitlines()[0]}", *found, ""]
+            complaints += [f"{document.name}:{example.start}: {example.source.splitlines()[0]}", *found, ""]
     if complaints:
         complaints.append("after a change that is meant: python tests/meta/test_readme.py --update")
         pytest.fail("\n".join(complaints), pytrace=False)
@@ -249,7 +258,7 @@ def test_every_block_of_the_readme_prints_what_stands_below_it(tmp_path: Path) -
 def test_the_readme_has_both_kinds_of_blocks_and_nothing_is_left_unrun() -> None:
     text = README.read_text(encoding="utf-8")
     assert {"console", "python"} <= {example.kind for example in examples(text)}
-    assert {language for language, _, _ in blocks(text)} <= {"console", "python", "sh"}
+    assert {language for document in RUN for language, _, _ in blocks(document.read_text(encoding="utf-8"))} <= {"console", "python", "sh"}
 
 
 def test_commands_that_are_not_run_exist_with_these_options(pytestconfig: pytest.Config) -> None:
@@ -287,7 +296,7 @@ def test_what_a_document_names_exists(document: Path) -> None:
     assert not set(re.findall(r"(?<![\w*])test_\w+", text)) - defined
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     missing = [link for link in links if not (document.parent / link).exists()]
-    named = re.findall(r"`((?:depthlimit|theory|models|reports|tests|docs)/[\w./-]*)`", text)
+    named = re.findall(r"`((?:adapters|depthlimit|theory|models|reports|tests|docs)/[\w./-]*)`", text)
     missing += [name for name in named if not (ROOT / name).exists()]
     assert not missing
 

@@ -41,7 +41,7 @@ def write(plan: Plan, run: Run) -> None:
     write_json(
         run.folder / "oracle.json",
         {
-            "implementation": {"name": run.implementation, **about["attributes"]},
+            "implementation": {**about["attributes"], "name": run.implementation},
             "sentence": outcome.sentence,
             "scoreboard": [{**vars(row), "states": dict(row.states), "reasons": list(row.reasons)} for row in outcome.scoreboard],
             "causes": causes,
