@@ -124,11 +124,12 @@ def test_what_a_method_lacks_is_told_by_the_claims_about_it(run_of: RunOf) -> No
 def test_the_scoreboard_has_a_row_per_method_and_says_why_one_is_missing(run_of: RunOf) -> None:
     board = {row[0]: row for row in tables(markdown(Outcome(read_run(run_of("partial")))))[0][1:]}
     assert tuple(board) == METHODS
-    assert board["forward"][1] != "–" and float(board["forward"][5]) <= 1 and board["forward"][6] == ""
-    assert board["neural_ode"][6] == "neural_ode: no solver | <b>here</b>"
+    assert board["forward"][1] != "–" and float(board["forward"][5]) <= 1
+    assert board["forward"][6] == "the implementation has no method batch"
+    assert "neural_ode: no solver | <b>here</b>" in board["neural_ode"][6]
     assert board["velocity"][1:5] == ["–"] * 4 and "no method velocity" in board["velocity"][6]
     faulty = {row[0]: row for row in tables(markdown(Outcome(read_run(run_of("faulty")))))[0][1:]}
-    assert int(faulty["forward"][2]) == 2 and float(faulty["forward"][5]) > 1
+    assert int(faulty["forward"][2]) >= 2 and float(faulty["forward"][5]) > 1
 
 
 def test_a_claim_without_power_is_not_counted(run_of: RunOf) -> None:

@@ -26,7 +26,8 @@ FAILS, OPEN, KNOWN, CHECKED, SKIPPED = "fails", "undecided", "known failure", "c
 
 @dataclass
 class Case:
-    """One claim on one regime. `wrong` and `known` hold indices of records; `reasons` say why others compared nothing."""
+    """One claim on one regime. `wrong` and `known` hold indices of records; `reasons` say why others compared nothing, `lacking`
+    what the implementation has not."""
 
     claim: Claim
     regime: str
@@ -35,6 +36,7 @@ class Case:
     wrong: list[int] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
+    lacking: Counter[str] = field(default_factory=Counter)
     worst: int | None = None  # the index of the record to show: the gravest, and of these the one farthest beyond its bound
     state: str = SKIPPED
     entry: KnownFailure | None = None
@@ -81,6 +83,7 @@ class Outcome:
             case.total += 1
             if item["verdict"] in (J.OUT_OF_HYPOTHESIS, J.UNSUPPORTED):
                 case.reasons[item["reason"]] += 1
+                case.lacking[item["reason"]] += item["verdict"] == J.UNSUPPORTED
             else:
                 case.judged += 1
             if index in self.known.covered:
@@ -148,7 +151,7 @@ class Outcome:
         for case in self.cases:
             method = subject({"claim": case.claim.label, "regime": case.regime})
             states[method, case.claim.id] = self.claims[case.claim.id]
-            rows[method].reasons += case.reasons
+            rows[method].reasons += case.lacking
         for (method, _), state in states.items():
             rows[method].states[state] += 1
         for item in self.run.records:

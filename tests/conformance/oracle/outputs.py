@@ -81,7 +81,8 @@ def _scoreboard(outcome: Outcome) -> list[str]:
     for row in outcome.scoreboard:
         states = [str(row.states[state] or "–") for state in (CHECKED, FAILS, OPEN, KNOWN)]
         margin = "–" if row.margin is None else f"{row.margin:.2g}"
-        why = "" if sum(row.states[s] for s in (CHECKED, FAILS, OPEN, KNOWN)) else plain("; ".join(row.reasons)) or "not asked"
+        asked = sum(row.states[s] for s in (CHECKED, FAILS, OPEN, KNOWN))
+        why = plain("; ".join(row.reasons)) or ("" if asked else "not asked")
         rows.append([code(row.method), *states, margin, why])
     head = ("method", "agrees", "fails", "undecided", "known", "largest error / allowed", "not checked because")
     return ["## Methods", "", *table(head, rows)]
