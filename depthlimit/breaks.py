@@ -19,7 +19,8 @@ from depthlimit.conformance.subject import Record, Subject
 from depthlimit.models import calls
 from depthlimit.models.corpus import corpus
 from depthlimit.models.spec import BadInput, Spec
-from depthlimit.models.verify import select, single_threaded
+from depthlimit.models.verify import select
+from depthlimit.models.workers import single_threaded
 from depthlimit.theory import judgement as J
 from depthlimit.theory.record import claim_id
 

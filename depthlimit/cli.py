@@ -62,6 +62,8 @@ def verify(
     from depthlimit.models import spec as specs
     from depthlimit.models import userdata
     from depthlimit.models import verify as runs
+    from depthlimit.models.data import stored
+    from depthlimit.models.workers import start_server
 
     if workers < 0 or seed < 0 or seed >= 2**32:
         raise specs.BadInput(f"--workers {workers}, --seed {seed}: expected workers >= 0 and 0 <= seed < 2^32")
@@ -71,14 +73,14 @@ def verify(
         raise specs.BadInput("--resume: needs --out, the folder of the run to continue")
     workers = workers or len(os.sched_getaffinity(0))
     if workers > 1:
-        runs.start_server()  # its imports take as long as the planning
+        start_server()  # its imports take as long as the planning
     try:
         plan = runs.make_plan(
             profile=profile,
             seed=seed,
             only=only or (),
             specs=specs.read_specs(spec) if spec else (),
-            arrays=runs.stored(spec.parent / "arrays") if spec else None,
+            arrays=stored(spec.parent / "arrays") if spec else None,
             data=userdata.read(data, target or (), seed) if data else None,
             implementation=implementation,
             device=device,
@@ -216,8 +218,9 @@ def constants(
     """Every constant of the claims at an instance: its definition, and its value enclosed, in logarithms where it overflows."""
     from depthlimit import listings
     from depthlimit.models import spec as specs
-    from depthlimit.models import verify as runs
     from depthlimit.models.constants import table as table_of
+    from depthlimit.models.data import stored
+    from depthlimit.models.workers import single_threaded
     from depthlimit.theory.constants import INPUTS
 
     sizes = {"d": d, "dout": dout, "q": q, "m": m, "n": n, "L": depth, "T": horizon, "seed": seed, "label_scale": label_scale}
@@ -229,8 +232,8 @@ def constants(
     if unknown:
         raise specs.BadInput(f"--inputs {unknown[0]}: accepted are {', '.join(INPUTS)}")
     chosen = specs.read_specs(spec) if spec else listings.specs_of(options)
-    arrays = runs.stored(spec.parent / "arrays") if spec else None
-    with runs.single_threaded():
+    arrays = stored(spec.parent / "arrays") if spec else None
+    with single_threaded():
         found = [table_of(one, arrays=arrays, inputs=inputs or INPUTS) for one in chosen]
     print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else listings.constants_text(found))
 
@@ -254,6 +257,7 @@ def replay(
     """Run a Spec or a record again; status 0 if each claim comes out as registered."""
     from depthlimit.models import verify as runs
     from depthlimit.models.check import check
+    from depthlimit.models.data import stored
     from depthlimit.models.implementation import load
     from depthlimit.models.spec import BadInput
     from depthlimit.replays import replayed
@@ -267,7 +271,7 @@ def replay(
         raise BadInput(str(error)) from None
     records = []
     for spec in specs:
-        records += check(spec, loaded, runs.stored(arrays), selected)[0]
+        records += check(spec, loaded, stored(arrays), selected)[0]
     for item in records:
         sides = " ".join(f"{k}={item[k]!r}" for k in ("lhs", "lhs_radius", "rhs", "rhs_radius"))
         print(f"{claim_id(item)}: {item['verdict']} {sides} scale={item['scale']} where={item['where']} {item['reason']}".rstrip())

@@ -43,12 +43,13 @@ def run(
     from depthlimit.conformance.oracle.run import plan
     from depthlimit.models import verify as runs
     from depthlimit.models.spec import BadInput
+    from depthlimit.models.workers import start_server
 
     if resume and out is None:
         raise BadInput("--resume: needs --out, the folder of the run to continue")
     if workers < 0 or not 0 <= seed < 2**32:
         raise BadInput(f"--workers {workers}, --seed {seed}: expected workers >= 0 and 0 <= seed < 2^32")
-    runs.start_server()
+    start_server()
     planned = plan(
         implementation,
         device=device,

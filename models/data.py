@@ -216,3 +216,11 @@ def inputs(spec: Spec, arrays: ArrayStore) -> tuple[Array, Array]:
         basis = np.linalg.qr(x)[0]  # [sample d]
         y -= basis @ (basis.T @ y)
     return x, y * spec.data.label_scale
+
+
+def stored(folder: Path) -> ArrayStore:
+    """Every set of arrays in a folder; empty if there is no such folder."""
+    store = ArrayStore()
+    for path in sorted(folder.glob("*.npz")):
+        store.load(folder, path.stem)
+    return store

@@ -22,7 +22,8 @@ from depthlimit.conformance.plugin import PROPERTY
 from depthlimit.models.corpus import corpus
 from depthlimit.models.spec import Spec
 from depthlimit.models.strategies import GENERATED
-from depthlimit.models.verify import EXPECTED, Plan, Unit, finish, prepare, single_threaded, status
+from depthlimit.models.verify import EXPECTED, Plan, Unit, finish, prepare, status
+from depthlimit.models.workers import single_threaded
 from depthlimit.reports.pages import write
 from depthlimit.theory.record import claim_id, line
 from depthlimit.theory.registry import claims

@@ -23,7 +23,8 @@ from depthlimit.models.calls import watch
 from depthlimit.models.check import check
 from depthlimit.models.implementation import load
 from depthlimit.models.spec import BadInput, Spec
-from depthlimit.models.verify import EXPECTED, single_threaded, status
+from depthlimit.models.verify import EXPECTED, status
+from depthlimit.models.workers import single_threaded
 from depthlimit.theory import judgement as J
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.registry import claims

@@ -16,7 +16,7 @@ from depthlimit.conformance.questions import METHODS, questions
 from depthlimit.models import calls
 from depthlimit.models.implementation import Array, Arrays, Network
 from depthlimit.models.reference import NumpyImplementation
-from depthlimit.models.verify import single_threaded
+from depthlimit.models.workers import single_threaded
 
 pytestmark = pytest.mark.xdist_group("diagnosis")  # planted faults are asked once per process
 PLANTED = [fault for fault in FAULTS if fault.implementation is not None]

@@ -16,7 +16,8 @@ import pytest
 import depthlimit
 from depthlimit.cli import main
 from depthlimit.models.spec import BadInput, Spec
-from depthlimit.models.verify import as_registered, interrupted_after, make_plan, run, status
+from depthlimit.models.verify import as_registered, make_plan, run, status
+from depthlimit.models.workers import interrupted_after
 from depthlimit.theory.record import RECORD_SCHEMA, SUMMARY_SCHEMA
 
 SMALL: dict[str, Any] = {"d": 2, "dout": 1, "q": 3, "m": 3, "L": 3, "n": 2, "T": 0.1}

@@ -34,7 +34,7 @@ from depthlimit.models.data import ArrayStore
 from depthlimit.models.measure.registry import Fields
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
-from depthlimit.models.verify import single_threaded
+from depthlimit.models.workers import single_threaded
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim

@@ -21,7 +21,8 @@ from depthlimit.conformance.oracle.folder import Run
 from depthlimit.conformance.oracle.outcome import Outcome
 from depthlimit.models import calls
 from depthlimit.models.spec import Spec
-from depthlimit.models.verify import Plan, Pool, cost, loaded, single_threaded, write_json
+from depthlimit.models.verify import Plan, cost, write_json
+from depthlimit.models.workers import Pool, loaded, single_threaded
 from depthlimit.theory.record import claim_id
 
 Item = dict[str, Any]
