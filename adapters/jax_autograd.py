@@ -52,7 +52,7 @@ def clip(kind, radius, *g):
     return [a * radius / jnp.maximum(size, radius) for a in g]
 
 
-@functools.lru_cache
+@functools.lru_cache(maxsize=4)  # each shape of each of them holds dozens of memory maps, of which a process has 65,530
 def compiled(run, sigma, pi, train):
     """Two functions: (params, x) -> the states of (3), and (params, x, y) -> loss, gradients and velocity."""
 
