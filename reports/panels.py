@@ -16,13 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from depthlimit.reports.svg import FAINT, INK, SERIES
+from depthlimit.reports.svg import FAINT, INK
 
 WIDTH, HEIGHT = 4.2, 2.6  # inches: one column of a telephone, three of a desk
 LEFT, BOTTOM, RIGHT, TOP, LINE = 0.7, 0.42, 0.12, 0.1, 0.175  # inches: margins, and a line of the key
 SIZE, SMALL = 9.0, 8.5  # points
 POINTS = 200  # drawn per line
-LINES = len(SERIES)
+LINES = 4  # in a figure
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 from xml.etree import ElementTree
+from zlib import crc32
 
 from markupsafe import Markup
 from matplotlib import rc_context, rcdefaults, rcParams
@@ -87,8 +88,10 @@ def _prune(parent: ElementTree.Element) -> None:
     parent[:] = kept
 
 
-def _rename(tree: ElementTree.Element, prefix: str) -> None:
+def _rename(tree: ElementTree.Element, name: str) -> None:
+    """Ids that are used, made short (a figure may use them a thousand times) and its own."""
     used: dict[str, str] = {}
+    prefix = f"f{crc32(name.encode()):x}"
     for element in tree.iter():
         href = element.attrib.pop(_HREF, None)
         if href:
@@ -97,9 +100,9 @@ def _rename(tree: ElementTree.Element, prefix: str) -> None:
         if clip:
             element.set("clip-path", f"url(#{used.setdefault(clip[5:-1], f'{prefix}-{len(used)}')})")
     for element in tree.iter():
-        name = element.attrib.pop("id", None)
-        if name in used:
-            element.set("id", used[name])
+        before = element.attrib.pop("id", None)
+        if before in used:
+            element.set("id", used[before])
 
 
 def to_markup(figure: Figure, name: str, title: str, description: str) -> Markup:

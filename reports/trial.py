@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from depthlimit.reports import words
 from depthlimit.reports.aggregate import Run
 from depthlimit.theory.claim import Claim
-from depthlimit.theory.protocol import compares
+from depthlimit.theory.paper.protocol import compares
 
 Row = dict[str, Any]
 STATES = ("checked", "fails", "undecided", "known failure", "skipped")
@@ -59,7 +62,15 @@ def trial(run: Run) -> Row | None:
         {**row, "margin": words.number(row["margin"]), "counts": [row["states"].get(state, 0) for state in STATES]}
         for row in found["scoreboard"]
     ]
-    sensitivity = [{**row, "epsilon": words.number(row["epsilon"], 1)} for row in found["sensitivity"]]
+    sensitivity = [
+        {
+            **row,
+            "epsilon": words.DASH
+            if row["epsilon"] is None
+            else Markup(f"10<sup>{words.minus(str(round(math.log10(row['epsilon']))))}</sup>"),
+        }
+        for row in found["sensitivity"]
+    ]
     return {
         **found,
         "scoreboard": scoreboard,

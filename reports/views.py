@@ -186,9 +186,17 @@ def _curves(run: Run, label: str, ladder: bool) -> list[Drawing]:
     return [d for d in drawn if d]
 
 
+def _once(worst: View, label: str, shown: dict[str, str]) -> View:
+    """A spec stands on a page once: `above` is the label under which it has stood already."""
+    above = shown.get(worst["spec"], "")
+    shown.setdefault(worst["spec"], label)
+    return {**worst, "above": above}
+
+
 def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity]) -> list[View]:
     """One view per label of a statement."""
     planted = (run.identity.get("faults") or {}).get("faults") or {}
+    shown: dict[str, str] = {}
     return [
         {
             "label": label,
@@ -204,7 +212,7 @@ def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity]) -> l
             "ladder": [tables.row(r) for r in results],
             "curves": [] if all(r.claim.role == Role.STEP for r in results) else _curves(run, label, len(results) > 1),
             "rates": tables.rates(results),
-            "worst": [w for w in map(_worst_case, results) if w],
+            "worst": [_once(w, label, shown) for w in map(_worst_case, results) if w],
             "others": tables.other_verdicts(results),
             "faults": {name: fault["meaning"] for name, fault in planted.items() if any(r.claim.id in fault["caught_by"] for r in results)},
         }

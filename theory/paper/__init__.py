@@ -1,4 +1,5 @@
-"""The paper, item by item, in its order: importing this package registers every quantity and claim, each after its premises."""
+"""The paper, item by item, in its order, and last what the protocol of implementations asks: importing this package registers every
+quantity and claim, each after its premises."""
 
 # ruff: noqa: F401
 # isort: off
@@ -27,4 +28,4 @@ from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped
 from depthlimit.theory.paper import theorem4
 from depthlimit.theory.paper import comparison
-from depthlimit.theory import protocol
+from depthlimit.theory.paper import protocol

@@ -18,7 +18,7 @@ from depthlimit.models.spec import Spec
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim
-from depthlimit.theory.protocol import compares
+from depthlimit.theory.paper.protocol import compares
 
 EXPONENTS = range(-3, -14, -1)
 _BLOCKS = ("A", "V", "W", "B")
