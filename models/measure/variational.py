@@ -118,8 +118,9 @@ def bounds(run: Trajectory) -> Mapping[str, Field]:
 def _directions(fine: Mapping[str, Array], coarse: Mapping[str, Array]) -> tuple[Array, Array]:
     """(Σ_j b_j|G_j|₂)^½ and its radius, [1 T K]: |G_j|₂ is known as well as G_j in the Frobenius norm."""
     (b, b_off), (G, G_off) = ((fine[name], np.abs(fine[name] - coarse[name])) for name in ("weights", "directions"))
-    norm = largest(G)
-    b_off, norm_off = b_off + AGREED * b, frobenius(G_off) + AGREED * frobenius(G)
+    below = np.minimum(b, 0), np.minimum(largest(G), 0)  # b and G are positive: this is error alone
+    b, norm = b - below[0], largest(G) - below[1]
+    b_off, norm_off = b_off + AGREED * b - below[0], frobenius(G_off) + AGREED * frobenius(G) - below[1]
     square, off = np.sum(b * norm, axis=-1), np.sum(b_off * norm + (b + b_off) * norm_off, axis=-1)
     return np.sqrt(square)[None], (np.sqrt(square + off) - np.sqrt(square))[None]
 

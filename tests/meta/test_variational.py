@@ -328,3 +328,18 @@ def test_comparison_equations_that_leave_float64_bound_nothing() -> None:
     )
     (record,) = check(spec, NumpyImplementation(), selected=claims("variational.one-sided-clipped"))[0]
     assert record["verdict"] == J.OUT_OF_HYPOTHESIS and record["lhs"] is None
+
+
+def test_directions_that_are_error_alone_are_no_measurement_that_failed() -> None:
+    """Where nothing parts, G is rounding, and its largest eigenvalue may come out below 0."""
+    spec = Spec.model_validate(
+        {
+            **{"regime": {"kind": "plain-flow"}, "d": 1, "dout": 1, "q": 1, "m": 1, "L": 9, "n": 5, "T": 1.0, "train": "VW", "rtol": 1e-11},
+            "times": (0.0, 0.25, 0.5, 0.75, 1.0),
+            "activation": {"name": "one_minus_gauss", "a": 2.0, "b": 1.0},
+            "init": {"kind": "paper", "seed": 26462782},
+            "data": {"kind": "sphere", "seed": 1697283107, "label_scale": 0.1},
+        }
+    )
+    (record,) = check(spec, NumpyImplementation(), selected=claims("variational.one-sided-directions"))[0]
+    assert record["verdict"] == J.HOLDS and record["attained"]
