@@ -91,8 +91,8 @@ class Run:
 
 
 def is_rate(claim: Claim) -> bool:
-    """Whether the claim is an equality whose left side is an extrapolated slope."""
-    return claim.relation == "=" and claim.tool is Tool.EXTRAPOLATION
+    """Whether the claim is an equality of an extrapolated slope with a number."""
+    return claim.relation == "=" and claim.tool is Tool.EXTRAPOLATION and bool(claim.rhs.is_number)
 
 
 def time_of(item: Item) -> float | None:
