@@ -335,7 +335,7 @@ def run(
     `beside` may submit more work to the pool; what it returns is called at the end and its result becomes `faults` of run.json.
     """
     done = prepare(plan, out, resume)
-    total = len(plan.units)
+    total, stopped = len(plan.units), False
     progress(done, total, None)
     with (
         Pool(plan, out) as pool,
@@ -353,10 +353,11 @@ def run(
             progress(index + 1, total, plan.units[index])
             if plan.fail_fast and status(map(json.loads, record_lines)) == FAILED:
                 pool.stop()
+                stopped = index + 1 < total
                 break
         more = more or (beside(pool) if beside else None)
         found = {} if more is None else {"faults": more()}
-    return finish(out, **found)
+    return finish(out, **found, **({"finished": None} if stopped else {}))
 
 
 def finish(out: Path, **more: Any) -> dict[str, Any]:
@@ -368,7 +369,7 @@ def finish(out: Path, **more: Any) -> dict[str, Any]:
     specs = (Spec.model_validate(json.loads(text)["spec"]) for text in read_lines(out / "plan.jsonl"))
     with single_threaded():
         write_json(out / "constants.json", tables(specs, claims(*identity_now["only"]), stored(out / "arrays")))
-    write_json(out / "run.json", {**identity_now, **more, "finished": _now()})
+    write_json(out / "run.json", {**identity_now, "finished": _now(), **more})
     return summary
 
 

@@ -1,8 +1,7 @@
 """Measures of an implementation as a whole: each method against the reference, and against itself on other occasions.
 
 The reference is NumPy's (3), (13)-(16) and (4)-(5) from the parameters alone; both answers lie within the rounding radii of the exact
-one. An answer is asked for again at the last saved state, after calls with other parameters, samples and sizes; both may
-err.
+one. An answer is asked for again at the last saved state, after calls with other parameters, samples and sizes; both may err.
 """
 
 from __future__ import annotations
@@ -217,8 +216,8 @@ for _method in ("forward", "loss", "gradients", "velocity"):
 
 @measures(*_names("repeat", "flow"), on=Trajectory)
 def flow_again(run: Trajectory) -> Mapping[str, Field]:
-    """The flow again, at the second saved time alone: other times must not move it by more than each answer may err."""
-    at, b = slice(1, 2), run.batch
+    """The flow again, at the second saved time alone (or the only one): others must not move it by more than each answer may err."""
+    at, b = slice(1, 2) if len(run.times) > 1 else slice(0, 1), run.batch
     again = call(run.implementation, "flow", b.network, params=b.params, x=b.x, y=b.y, times=run.times[at])
     first = {k: v[0, at] for k, v in run.flowed.items()}
     allowed = {k: (run.state_error[k][0, at], euclid(v.reshape(len(v), -1))) for k, v in first.items()}

@@ -11,11 +11,13 @@ import pytest
 
 from depthlimit.conformance.oracle.failures import METHODS, failures, subject
 from depthlimit.conformance.oracle.run import ASKED, FLOWS, counts, plan
-from depthlimit.models.check import RUNS
-from depthlimit.models.spec import BadInput
+from depthlimit.models.check import RUNS, check
+from depthlimit.models.reference import NumpyImplementation
+from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.strategies import GENERATED
 from depthlimit.models.trajectory import Trajectory
 from depthlimit.models.verify import Plan, run, status
+from depthlimit.theory import judgement as J
 from depthlimit.theory.registry import claims
 
 pytestmark = pytest.mark.xdist_group("oracle")
@@ -142,6 +144,13 @@ def test_what_rests_on_a_wrong_method_is_blocked_by_it(folder: Path) -> None:
 def test_a_run_that_fails_fast_ends_with_the_first_instance_that_fails(folder: Path) -> None:
     found = records(planned("Doubled", units=8, fail_fast=True), folder)
     assert status(found) == 1 and len({json.dumps(r["spec"]) for r in found}) == 1
+    assert json.loads((folder / "out" / "run.json").read_text())["finished"] is None, "what was not run must not pass for finished"
+
+
+def test_a_flow_with_one_saved_time_is_asked_again_too() -> None:
+    spec = Spec.model_validate({"regime": {"kind": "plain-flow"}, "d": 1, "dout": 1, "q": 2, "m": 2, "L": 2, "n": 2, "times": (0.0,)})
+    (record,) = check(spec, NumpyImplementation(), selected=claims("repeat.flow"))[0]
+    assert record["verdict"] == J.HOLDS, record["reason"]
 
 
 def test_methods_that_are_not_named_are_not_asked(folder: Path) -> None:
