@@ -27,11 +27,9 @@ PHI = {
 }
 
 
-def branch(sigma, V, W, h):
-    """σ(W h/√q) of the activation (name, a, b), then V · /√m."""
-    name, a, b = sigma
-    q, m = V.shape
-    return a * PHI[name](b * (h @ W.T / math.sqrt(q))) @ V.T / math.sqrt(m)
+def branch(phi, net, V, W, h):
+    """σ(W h/√q), then V · /√m; `net` holds numbers, so that what is compiled serves them all."""
+    return net["a"] * PHI[phi](net["b"] * (h @ W.T / jnp.sqrt(net["q"]))) @ V.T / jnp.sqrt(net["m"])
 
 
 def loop(step, h, layers):
@@ -52,54 +50,64 @@ def clip(kind, radius, *g):
     return [a * radius / jnp.maximum(size, radius) for a in g]
 
 
-@functools.lru_cache(maxsize=4)  # each shape of each of them holds dozens of memory maps, of which a process has 65,530
-def compiled(run, sigma, pi, train):
-    """Two functions: (params, x) -> the states of (3), and (params, x, y) -> loss, gradients and velocity."""
+@functools.lru_cache(maxsize=16)  # each shape of each of them holds dozens of memory maps, of which a process has 65,530
+def compiled(run, phi):
+    """Two functions: (net, params, x) -> the states of (3), and (net, params, x, y) -> loss and gradients."""
 
-    def forward(params, x):
-        V, W = params["V"], params["W"]
-        hidden = run(lambda h, layer: h + branch(sigma, *layer, h) / len(V), x @ params["A"].T, (V, W))
+    def forward(net, params, x):
+        layers = params["V"], params["W"]
+        hidden = run(lambda h, layer: h + branch(phi, net, *layer, h) / net["L"], x @ params["A"].T, layers)
         return {"hidden": hidden, "output": hidden[-1] @ params["B"].T}
 
-    def loss(params, x, y):
-        return jnp.sum((forward(params, x)["output"] - y) ** 2) / len(x)
+    def loss(params, net, x, y):
+        return jnp.sum((forward(net, params, x)["output"] - y) ** 2) / net["n"]
 
-    def trained(params, x, y):
-        value, g = jax.value_and_grad(loss)(params, x, y)
-        v = {k: -(len(params["V"]) if k in "VW" else 1) * g[k] * (k in train) for k in g}
-        if pi is not None:
-            v = {k: a for names in ("A", "VW", "B") for k, a in zip(names, clip(*pi, *(v[k] for k in names)), strict=True)}
-        return {"loss": value, "gradients": g, "velocity": v}
+    return jax.jit(forward), jax.jit(lambda net, params, x, y: jax.value_and_grad(loss)(params, net, x, y))
 
-    return jax.jit(forward), jax.jit(trained)
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def descent(kind, train, net, g):
+    """(4), or (5), from the gradients."""
+    v = {k: -(net["L"] if k in "VW" else 1) * g[k] * (k in train) for k in g}
+    if kind is not None:
+        for names in ("A", "VW", "B"):
+            v |= zip(names, clip(kind, net["radius"], *(v[k] for k in names)), strict=True)
+    return v
 
 
 branched = jax.jit(branch, static_argnums=0)
 
 
+def numbers(spec, n):
+    """The protocol's `spec` in numbers."""
+    sigma, pi = spec["activation"], spec["clip"] or {"radius": 0.0}
+    return {k: float(v) for k, v in (*sigma.items(), *pi.items(), ("n", n), *((k, spec[k]) for k in "qmL")) if k not in ("name", "kind")}
+
+
 class Jax(Stepped):
     name, version, run = "jax", jax.__version__, staticmethod(loop)
 
-    def _functions(self, spec):
-        return compiled(self.run, tuple(spec["activation"].values()), spec["clip"] and tuple(spec["clip"].values()), spec["train"])
+    def _answer(self, function, net, params, *data):
+        return jax.tree.map(np.asarray, function(net, params, *data))
+
+    def _ask(self, which, spec, params, *data):
+        return self._answer(compiled(self.run, spec["activation"]["name"])[which], numbers(spec, len(data[0])), params, *data)
 
     def forward(self, spec, params, x):
-        return jax.tree.map(np.asarray, self._functions(spec)[0](params, x))
-
-    def _trained(self, method, spec, params, x, y):
-        return jax.tree.map(np.asarray, self._functions(spec)[1](params, x, y)[method])
+        return self._ask(0, spec, params, x)
 
     def loss(self, spec, params, x, y):
-        return float(self._trained("loss", spec, params, x, y))
+        return float(self._ask(1, spec, params, x, y)[0])
 
     def gradients(self, spec, params, x, y):
-        return self._trained("gradients", spec, params, x, y)
+        return self._ask(1, spec, params, x, y)[1]
 
     def velocity(self, spec, params, x, y):
-        return self._trained("velocity", spec, params, x, y)
+        kind = spec["clip"] and spec["clip"]["kind"]
+        return self._answer(functools.partial(descent, kind, spec["train"]), numbers(spec, len(x)), self.gradients(spec, params, x, y))
 
     def branch(self, spec, V, W, h):
-        return np.asarray(branched(tuple(spec["activation"].values()), V, W, h))
+        return np.asarray(branched(spec["activation"]["name"], numbers(spec, len(h)), V, W, h))
 
 
 factory = Jax

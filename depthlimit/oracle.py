@@ -26,7 +26,9 @@ def run(
     methods: Annotated[str, typer.Option(help="comma-separated methods to ask (default: all that it has)")] = "",
     only: Annotated[list[str] | None, typer.Option(help="claim id, label or prefix; may be repeated")] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="end with the first instance that fails")] = False,
-    max_examples: Annotated[int, typer.Option(help="generated instances beside the corpus; one in fifty of them is a flow")] = 400,
+    max_examples: Annotated[
+        int, typer.Option(help="generated cases beside the corpus; one in fifty of them, at most 500, is a flow")
+    ] = 400,
     timeout: Annotated[float, typer.Option(help="seconds that one call may take")] = 60.0,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     workers: Annotated[int, typer.Option(help="processes; 0 means one per core")] = 0,

@@ -255,9 +255,13 @@ class GeneralFlow(_Frozen):
 
 
 class OneState(_Frozen):
-    """One network at its initial state, not trained: what `forward`, `loss`, `gradients` and `velocity` say there. Cheap."""
+    """Networks at their initial states, not trained: what `forward`, `loss`, `gradients` and `velocity` say there. Cheap.
+
+    networks: so many, initialised from seeds init.seed, init.seed + 1, ..., on the same data: one judgement serves all of them.
+    """
 
     kind: Literal["network"] = "network"
+    networks: int = Field(1, ge=1, le=1000)
 
 
 class RandomMatrix(_Frozen):
@@ -355,6 +359,8 @@ class Spec(_Frozen):
             raise ValueError("f is C2 in (11), got activation relu")
         if kind == "iid-ladder" and self.init.kind != "iid":
             raise ValueError(f"regime iid-ladder needs init iid, got {self.init.kind}")
+        if isinstance(self.regime, OneState) and self.regime.networks > 1 and self.init.kind == "arrays":
+            raise ValueError(f"several networks need an initialisation with a seed, got arrays for {self.regime.networks} networks")
         if kind == "random-matrix" and self.init.kind != "paper":
             raise ValueError(f"regime random-matrix needs the paper's initialisation, got {self.init.kind}")
         if kind in ("relu", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:

@@ -290,8 +290,16 @@ GENERATED = (
 )
 
 
+STRUCTURES = 6000  # Specs of single states that are drawn at most: beyond, each stands for several networks
+
+
 def draw(kind: str, count: int, seed_: int) -> list[Spec]:
-    """`count` Specs of a regime, distinct, reproducible for a seed (and the installed version of Hypothesis)."""
+    """`count` Specs of a regime, distinct, reproducible for a seed (and the installed version of Hypothesis).
+
+    Of the regime network, `count` networks or a few more: beyond `STRUCTURES` several share one Spec.
+    """
+    networks = -(-count // STRUCTURES) if kind == "network" else 1
+    count = -(-count // max(networks, 1))
     found: dict[str, Spec] = {}
 
     @seed(zlib.crc32(f"{kind}:{seed_}".encode()))
@@ -308,4 +316,7 @@ def draw(kind: str, count: int, seed_: int) -> list[Spec]:
 
     with _constants_of_hypothesis_alone():
         collect()
-    return list(found.values())[:count]
+    drawn = list(found.values())[:count]
+    if networks > 1:
+        drawn = [spec.model_copy(update={"regime": spec.regime.model_copy(update={"networks": networks})}) for spec in drawn]
+    return drawn

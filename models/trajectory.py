@@ -220,12 +220,19 @@ class Trajectory:
 
 
 class StateRun(Trajectory):
-    """One implementation at the initial state alone: its flow is not asked for."""
+    """One implementation at initial states alone: its flow is not asked for. The networks stand where a flow has its times, at t = 0."""
 
-    @property
+    def __init__(self, batch: Batch, implementation: Implementation) -> None:
+        super().__init__(batch, implementation)
+        self.times = np.zeros(batch.spec.regime.networks)  # type: ignore[union-attr]
+
+    @cached_property
     def flowed(self) -> dict[str, Array]:
-        """The initial state as a flow of one time."""
-        return {k: self.batch.params[k][None, None] for k in BLOCKS}
+        """The initial states [1 T ...], T networks."""
+        first, seed = self.spec, getattr(self.spec.init, "seed", 0)
+        others = (first.init.model_copy(update={"seed": (seed + i) % 2**32}) for i in range(1, len(self.times)))
+        each = [self.batch.params, *(parameters(first.model_copy(update={"init": init}), first.L, ArrayStore()) for init in others)]
+        return {k: np.stack([params[k] for params in each])[None] for k in BLOCKS}
 
 
 def operator_norm(a: Array) -> tuple[Array, Array]:
