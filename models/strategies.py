@@ -290,6 +290,7 @@ GENERATED = (
 )
 
 
+_AT_ONCE = 250
 STRUCTURES = 6000  # Specs of single states that are drawn at most: beyond, each stands for several networks
 
 
@@ -301,21 +302,26 @@ def draw(kind: str, count: int, seed_: int) -> list[Spec]:
     networks = -(-count // STRUCTURES) if kind == "network" else 1
     count = -(-count // max(networks, 1))
     found: dict[str, Spec] = {}
+    before, part = -1, 0
+    while before < len(found) < count:  # in parts: what Hypothesis remembers of a long search slows it down
+        before = len(found)
+        key = f"{kind}:{seed_}" + (f":{part}" if part else "")
 
-    @seed(zlib.crc32(f"{kind}:{seed_}".encode()))
-    @settings(
-        max_examples=2 * count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(specs(kind))
-    def collect(spec: Spec) -> None:
-        found.setdefault(spec.canonical(), spec)
+        @seed(zlib.crc32(key.encode()))
+        @settings(
+            max_examples=2 * min(count, _AT_ONCE),
+            phases=[Phase.generate],
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(specs(kind))
+        def collect(spec: Spec) -> None:
+            found.setdefault(spec.canonical(), spec)
 
-    with _constants_of_hypothesis_alone():
-        collect()
+        with _constants_of_hypothesis_alone():
+            collect()
+        part += 1
     drawn = list(found.values())[:count]
     if networks > 1:
         drawn = [spec.model_copy(update={"regime": spec.regime.model_copy(update={"networks": networks})}) for spec in drawn]
