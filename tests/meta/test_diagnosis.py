@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from depthlimit.conformance.departures import departures
 from depthlimit.conformance.diagnosis import diagnose
+from depthlimit.conformance.diagnosis.departures import departures
+from depthlimit.conformance.diagnosis.questions import METHODS, questions
 from depthlimit.conformance.faults import FAULTS, SPECS
 from depthlimit.conformance.faults.planting import Fault, Faulty
-from depthlimit.conformance.questions import METHODS, questions
 from depthlimit.models import calls
 from depthlimit.models.implementation import Array, Arrays, Network
 from depthlimit.models.reference import NumpyImplementation

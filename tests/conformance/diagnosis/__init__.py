@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.conformance.departures import departures
-from depthlimit.conformance.laws import Departure
+from depthlimit.conformance.diagnosis.departures import departures
+from depthlimit.conformance.diagnosis.laws import Departure
+from depthlimit.conformance.diagnosis.patterns import described, inconsistent, increments
+from depthlimit.conformance.diagnosis.questions import METHODS, Answer, Question, questions
 from depthlimit.conformance.oracle.failures import UPSTREAM
-from depthlimit.conformance.patterns import described, inconsistent, increments
-from depthlimit.conformance.questions import METHODS, Answer, Question, questions
 from depthlimit.models import calls
 from depthlimit.models.calls import Misbehaviour
 from depthlimit.models.data import ArrayStore

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from depthlimit.conformance.diagnosis.layers import activation, factors
+from depthlimit.conformance.diagnosis.questions import AGAIN, ALONE, TOGETHER, TWICE, Answer, Question
+from depthlimit.conformance.diagnosis.ratios import CONSTANT, at_sizes, constant, named, same
 from depthlimit.conformance.faults.interface import CAUSES
-from depthlimit.conformance.questions import AGAIN, ALONE, TOGETHER, TWICE, Answer, Question
 from depthlimit.models.calls import Misbehaviour
 from depthlimit.theory.quantity import Array
 
 Pairs = list[tuple[Question, Mapping[str, Array]]]
 Told = tuple[str, int, tuple[str, ...]]  # a sentence, how many wrong answers it covers, evidence
-_SIZES = ("L", "m", "q", "n", "d", "dout")
-_CONSTANT = 1e-6  # relative spread up to which ratios are one number: above what flows may err, below any ratio that is looked for
 _SINGLE = 2.0**-24  # unit roundoff of float32
 _ADDED = 2.0**-21  # relative: above what float32 rounding of each sample leaves of their sum
 _NOISE = 1e-3  # relative size up to which answers that differ each time are called noise, above it memory
@@ -65,8 +63,8 @@ def inconsistent(asked: Sequence[Question], answers: Sequence[Answer], wrong: Se
             evidence,
         )
     if alone := found.get(ALONE, []):
-        shares = [_constant(np.asarray(a[k]), np.asarray(q.expected[k]) / q.network["n"]) for q, a, _ in alone for k in a]
-        if all(r is not None and abs(r - 1) < _CONSTANT for r in shares):
+        shares = [constant(np.asarray(a[k]), np.asarray(q.expected[k]) / q.network["n"]) for q, a, _ in alone for k in a]
+        if all(r is not None and abs(r - 1) < CONSTANT for r in shares):
             return "n is read off spec for len(x)", len(wrong), ()
     if any(not q.same(a, b) for q, a, b in found.get(TOGETHER, [])):
         return "an answer depends on the other calls of a batch", len(wrong), ()
@@ -83,7 +81,8 @@ def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Seque
         return {**CAUSES, "crash": "a call ends its process"}[first], kinds.count(first), (f"`{misbehaved[0].method}`{only}",)
     pairs: Pairs = [(asked[i], a) for i in wrong if isinstance(a := answers[i], Mapping)]
     samples = _samples(_occasions(asked, answers, method), method)
-    for ways in (_zero, _ratio, _penalty, lambda *_: samples, _precision, _size, _place):
+    sigma = activation(asked, answers, method)
+    for ways in (_zero, _ratio, _penalty, factors, lambda *_: sigma, lambda *_: samples, _precision, _size, _place):
         if (found := ways(pairs, method)) is not None:
             return f"{found[0]}{only}", len(wrong), found[1:]
     return f"`{method}` disagrees with the reference{only}", len(wrong), ()
@@ -102,34 +101,12 @@ def _parts(q: Question, a: Mapping[str, Array]) -> list[str]:
     return [k for k, off in q.differences(a, q.expected).items() if np.max(off, initial=0.0) > 1]
 
 
-def _monomials() -> Iterator[tuple[str, dict[str, float]]]:
-    """Factors of which a formula may lack one: powers of one or two sizes, times a power of 2, the simplest first."""
-    powers = (1.0, -1.0, 0.5, -0.5)
-    terms = [{k: p} for k in _SIZES for p in powers]
-    pairs = [{a: p, b: r} for a, b in itertools.combinations(_SIZES, 2) for p in powers for r in powers]
-    found = [({**m, "2": t}) for m in [{}, *terms, *pairs] for t in (0.0, 1.0, -1.0)]
-    for exponents in sorted(found, key=lambda m: sum(0 if p == 0 else 1 + (abs(p) != 1) for p in m.values())):
-        yield _name(exponents), exponents
-
-
-def _name(exponents: Mapping[str, float]) -> str:
-    """Empty for 1."""
-
-    def product(sign: int) -> str:
-        return " ".join(k if abs(p) == 1 else f"√{k}" for k, p in exponents.items() if p * sign > 0)
-
-    over, under = product(1), product(-1)
-    if not under:
-        return over
-    return f"{over or 1}/({under})" if " " in under else f"{over or 1}/{under}"
-
-
 def _ratio(pairs: Pairs, method: str) -> tuple[str, str] | None:
     """Answers that are the right ones times a number that sizes give, or that is the same at all sizes."""
     known: dict[str, list[tuple[Question, float]]] = {}
     for q, a in pairs:
         for part in _parts(q, a):
-            if (r := _constant(np.asarray(a[part]), np.asarray(q.expected[part]))) is None:
+            if (r := constant(np.asarray(a[part]), np.asarray(q.expected[part]))) is None:
                 return None
             known.setdefault(part, []).append((q, r))
     sentences, evidence = [], []
@@ -138,45 +115,13 @@ def _ratio(pairs: Pairs, method: str) -> tuple[str, str] | None:
         if all(r == 0 for _, r in ratios):
             sentences.append(f"{part} is 0")
             continue
-        name = _named([(q, sign * r) for q, r in ratios]) or _same([sign * r for _, r in ratios])
+        name = named([(q, sign * r) for q, r in ratios]) or same([sign * r for _, r in ratios])
         if not name:
             return None
         factor = f"{'-' if sign < 0 else ''}{name}"
         sentences.append(f"{part} is {factor} times what it should be")
-        evidence.append(", ".join(dict.fromkeys(f"{part}/right = {r:.6f}{_at(q, name)}" for q, r in ratios[:4])))
+        evidence.append(", ".join(dict.fromkeys(f"{part}/right = {r:.6f}{at_sizes(q, name)}" for q, r in ratios[:4])))
     return f"`{method}`: {'; '.join(sentences)}", "; ".join(evidence)
-
-
-def _same(ratios: Sequence[float]) -> str:
-    """A number other than 1 that all ratios are; else empty."""
-    one = float(np.median(ratios))
-    return f"{one:.6g}" if all(abs(r / one - 1) <= _CONSTANT for r in ratios) and abs(one - 1) > _CONSTANT else ""
-
-
-def _at(q: Question, name: str) -> str:
-    sizes = [
-        f"{k}={q.network[k]}" for k in _SIZES if k in name.replace("√", " ").replace("/", " ").replace("(", " ").replace(")", " ").split()
-    ]
-    return f" at {', '.join(sizes)}" if sizes else ""
-
-
-def _constant(a: Array, b: Array) -> float | None:
-    square = float(np.vdot(b, b))
-    if square == 0:
-        return None
-    r = float(np.vdot(b, a)) / square
-    return r if float(np.linalg.norm(a - r * b)) <= _CONSTANT * max(float(np.linalg.norm(a)), 1e-3 * math.sqrt(square)) else None
-
-
-def _named(ratios: Sequence[tuple[Question, float]]) -> str | None:
-    """The simplest monomial in the sizes that gives every ratio."""
-    if any(r <= 0 for _, r in ratios):
-        return None
-    for name, exponents in _monomials():
-        values = (math.prod((2 if k == "2" else q.network[k]) ** p for k, p in exponents.items()) for q, _ in ratios)
-        if all(abs(r / value - 1) <= _CONSTANT for (_, r), value in zip(ratios, values, strict=True)):
-            return name or None
-    return None
 
 
 def _errors(pairs: Pairs, method: str) -> list[float]:
@@ -212,7 +157,7 @@ def _penalty(pairs: Pairs, method: str) -> tuple[str, str] | None:
             found.append(float(a["loss"] - q.expected["loss"]) / sum(float(np.sum(v**2)) for v in params.values()))
         elif method in ("gradients", "velocity"):
             for k in _parts(q, a):
-                r = _constant(np.asarray(a[k]) - q.expected[k], params[k])
+                r = constant(np.asarray(a[k]) - q.expected[k], params[k])
                 if r is None:
                     return None
                 found.append(r)
@@ -260,8 +205,8 @@ def increments(pairs: Pairs) -> str:
     for q, a in pairs:
         given, right = np.asarray(a["hidden"]), np.asarray(q.expected["hidden"])
         if q.network["L"] > 1 and np.allclose(given[0], right[0], rtol=1e-12, atol=0):
-            if (r := _constant(given[1] - given[0], right[1] - right[0])) is None:
+            if (r := constant(given[1] - given[0], right[1] - right[0])) is None:
                 return ""
             ratios.append((q, r))
-    name = _named(ratios) if ratios else None
-    return ", ".join(dict.fromkeys(f"(h_1 - h_0)/right = {r:.6f} = {name}{_at(q, name)}" for q, r in ratios[:9])) if name else ""
+    name = named(ratios) if ratios else None
+    return ", ".join(dict.fromkeys(f"(h_1 - h_0)/right = {r:.6f} = {name}{at_sizes(q, name)}" for q, r in ratios[:9])) if name else ""

@@ -31,6 +31,7 @@ from depthlimit.theory.quantity import Array
 METHODS = ("forward", "loss", "gradients", "velocity", "neural_ode", "flow")  # in the order in which one builds on another
 Answer = Mapping[str, Array] | Misbehaviour | None  # None: unsupported
 ONCE, AGAIN, TWICE, ALONE, TOGETHER = "asked once", "asked again", "asked twice in succession", "one sample alone", "in a batch"
+PROBED = "in a network of one number"
 _SLACK = 2.0**-40  # of an answer's size: rounding of an answer of which no better radius is known
 
 
@@ -186,7 +187,7 @@ def _loss_radius(run: _Run, errors: Arrays) -> Array:
 
 SIZES = (  # d, dout, q, m, L, n
     (2, 3, 5, 7, 4, 6),
-    (3, 2, 4, 5, 7, 3),
+    (3, 2, 5, 4, 7, 3),
     (4, 5, 6, 2, 3, 7),
     (1, 1, 2, 3, 1, 1),
     (3, 2, 4, 4, 2, 5),
@@ -235,6 +236,17 @@ def _cases() -> tuple[tuple[dict[str, Any], dict[str, Any]], ...]:
 
 def _asked(method: str, network: Network, arguments: Mapping[str, Any], **more: Any) -> Question:
     return Question(method, network, {k: {**arguments, **more}[k] for k in ARGUMENTS[method]})
+
+
+_GRID = np.linspace(-6, 6, 121)  # arguments of σ
+
+
+def _probes() -> Iterator[Question]:
+    """Networks with all sizes and weights 1 for each σ of the cases: h_1 - h_0 is σ at the samples."""
+    ones = {k: np.ones(shape) for k, shape in (("A", (1, 1)), ("V", (1, 1, 1)), ("W", (1, 1, 1)), ("B", (1, 1)))}
+    for name, a, b in dict.fromkeys((s["activation"]["name"], s["activation"]["a"], s["activation"]["b"]) for s, _ in _cases()):
+        network = _network((1, 1, 1, 1, 1, len(_GRID)), name, a, b)
+        yield replace(_asked("forward", network, {"params": ones, "x": _GRID[:, None]}), occasion=PROBED)
 
 
 def _halved(params: Arrays) -> dict[str, Array]:
@@ -286,7 +298,7 @@ def _standard() -> tuple[Question, ...]:
     found: list[Question] = []
     for method in METHODS[:4]:
         once = [_asked(method, s, arguments) for s, arguments in _cases()]
-        found += [*once, *_again(once)]
+        found += [*once, *_again(once), *(_probes() if method == "forward" else ())]
     found += [replace(q, occasion=AGAIN, of=q) for q in found if q.network is _cases()[0][0] and q.occasion == ONCE]
     for once in (list(_odes()), list(_flows())):
         found += [*once, *_again(once, samples=False)]
