@@ -158,6 +158,16 @@ class Flow(NumpyImplementation):
         return {**super().flow(spec, params, x, y, times), "loss": found["loss"]} if self.only_loss else found
 
 
+class BySample(Faulty):
+    """The clip acts on the velocity of each sample, and then their mean is taken."""
+
+    def velocity(self, spec: Network, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
+        """The mean of clipped velocities."""
+        one = NumpyImplementation()
+        each = [one.velocity(spec, params, x[i : i + 1], y[i : i + 1]) for i in range(len(x))]
+        return {k: np.mean([v[k] for v in each], axis=0) for k in BLOCKS}
+
+
 class Displacements(NumpyImplementation):
     """θ(t) - θ(0) for θ(t)."""
 
@@ -278,4 +288,6 @@ def laws(method: str) -> Iterator[Departure]:
             # A flow that is wrong where the velocity is right follows another one.
             name, follow = (sentence, "both") if method == "velocity" else (f"in the flow, {sentence}", "flow")
             yield Departure(name, lambda f=formula, follow=follow: Velocity(f, follow))  # type: ignore[misc]
+    if method == "velocity":
+        yield Departure("the clip acts on samples, before their mean", BySample)
     yield from {"flow": _flows, "neural_ode": _odes}.get(method, tuple)()

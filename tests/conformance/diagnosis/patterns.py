@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from depthlimit.conformance.diagnosis.clips import clip
 from depthlimit.conformance.diagnosis.layers import activation, factors
 from depthlimit.conformance.diagnosis.questions import AGAIN, ALONE, TOGETHER, TWICE, Answer, Question
 from depthlimit.conformance.diagnosis.ratios import CONSTANT, at_sizes, constant, named, same
+from depthlimit.conformance.diagnosis.samples import derivative, loss_terms
 from depthlimit.conformance.faults.interface import CAUSES
 from depthlimit.models.calls import Misbehaviour
 from depthlimit.theory.quantity import Array
@@ -82,7 +84,20 @@ def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Seque
     pairs: Pairs = [(asked[i], a) for i in wrong if isinstance(a := answers[i], Mapping)]
     samples = _samples(_occasions(asked, answers, method), method)
     sigma = activation(asked, answers, method)
-    for ways in (_zero, _ratio, _penalty, factors, lambda *_: sigma, lambda *_: samples, _precision, _size, _place):
+    for ways in (
+        _zero,
+        _ratio,
+        _penalty,
+        clip,
+        factors,
+        lambda *_: sigma,
+        derivative,
+        loss_terms,
+        lambda *_: samples,
+        _precision,
+        _size,
+        _place,
+    ):
         if (found := ways(pairs, method)) is not None:
             return f"{found[0]}{only}", len(wrong), found[1:]
     return f"`{method}` disagrees with the reference{only}", len(wrong), ()

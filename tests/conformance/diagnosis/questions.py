@@ -238,7 +238,7 @@ def _asked(method: str, network: Network, arguments: Mapping[str, Any], **more: 
     return Question(method, network, {k: {**arguments, **more}[k] for k in ARGUMENTS[method]})
 
 
-_GRID = np.linspace(-6, 6, 121)  # arguments of σ
+_GRID = np.linspace(-6, 6, 241)  # arguments of σ
 
 
 def _probes() -> Iterator[Question]:

@@ -94,6 +94,6 @@ def number(values: Values) -> str | None:
     if all(abs(v - 1) <= CONSTANT for _, v in sizes):
         name: str | None = "1"
     else:
-        sums = (n for n, f in _SUMS.items() if all(abs(v - f(q.network)) <= CONSTANT * abs(v) for q, v in sizes))
+        sums = (n for n, f in _SUMS.items() if all(abs(v - f(q.network)) <= CONSTANT * max(abs(v), 1e-3) for q, v in sizes))
         name = same([v for _, v in sizes]) or named(sizes) or next(sums, None)
     return name and ("-" if sign < 0 else "") + name
