@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.conformance.diagnosis.changes import following, preceding, rounded
-from depthlimit.conformance.diagnosis.laws import Departure
+from depthlimit.conformance.diagnosis.changes import WEIGHTS, following, preceding, rounded
+from depthlimit.conformance.diagnosis.laws import Departure, right_flow
 from depthlimit.models.flow import BLOCKS
 from depthlimit.models.implementation import Array
 from depthlimit.models.reference import NumpyImplementation
@@ -37,11 +37,22 @@ class Answer(NumpyImplementation):
 
     def flow(self, *arguments: Any) -> dict[str, Array]:
         """The flow, changed."""
-        return self._answer("flow", super().flow(*arguments))
+        return self._answer("flow", right_flow(*arguments))
 
     def neural_ode(self, *arguments: Any) -> dict[str, Array]:
         """(6), changed."""
         return self._answer("neural_ode", super().neural_ode(*arguments))
+
+
+class Exchanged(Answer):
+    """V and W of an answer transposed, each in the other's place."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(method, "VW", lambda v: v.swapaxes(-1, -2))
+
+    def _answer(self, method: str, found: dict[str, Array]) -> dict[str, Array]:
+        out = super()._answer(method, found)
+        return {**out, "V": out["W"], "W": out["V"]} if method == self.changed else out
 
 
 _LAYERS: dict[str, Callable[[Array], Array]] = {  # on the axes [layer rows columns]
@@ -62,6 +73,11 @@ def stored_otherwise(method: str) -> Iterator[Departure]:
         yield answer("the hidden states returned are those before", ("hidden",), preceding)
         yield answer("the hidden states are normalised", ("hidden",), lambda h: h / np.linalg.norm(h, axis=-1, keepdims=True))
         yield answer("samples stand in reversed order", ("hidden", "output"), lambda h: h[..., ::-1, :])
+    if method in ("gradients", "velocity"):
+        for part in BLOCKS:
+            for what in ("is read column by column", "is read row by row from columns"):
+                yield answer(f"{part} of the answer {what}", part, WEIGHTS[what])
+        yield Departure("V and W of the answer are exchanged", lambda: Exchanged(method))
     if method in ("gradients", "velocity", "flow"):
         for what, change in _LAYERS.items():
             yield answer(f"the layers of the answer {what}", "VW", change)

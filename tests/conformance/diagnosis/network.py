@@ -10,6 +10,7 @@ import numpy as np
 
 from depthlimit.conformance.diagnosis.changes import WEIGHTS, following, preceding, rounded, without
 from depthlimit.conformance.diagnosis.laws import Departure, Params
+from depthlimit.conformance.diagnosis.numerics import PRECISIONS
 from depthlimit.conformance.faults.planting import Faulty
 from depthlimit.models import backward, residual
 from depthlimit.models.flow import BLOCKS
@@ -106,8 +107,6 @@ _ODE = {
     "the factor 1/L of (6) is missing": "there is a factor L in (6)",
 }
 
-BITS = {24: "single precision", 11: "half precision", 8: "bfloat16"}
-
 
 def _layers(change: Callable[[Array], Array], blocks: str) -> Callable[[Params], Params]:
     return lambda p: {k: change(v) if k in blocks else v for k, v in p.items()}
@@ -139,10 +138,10 @@ def asked_otherwise(method: str) -> Iterator[Departure]:
             yield params(f"every layer has {which} of the first", lambda a: np.repeat(a[:1], len(a), axis=0), k)
         yield params("the last layer is skipped", without(-1), "V")
         yield params("the first layer is skipped", without(0), "V")
-    for block in BLOCKS:
+    for block in () if method == "neural_ode" else BLOCKS:
         for what, change in WEIGHTS.items():
             yield params(f"{block} {what}", change, block)
-    for bits, name in BITS.items():
+    for bits, name in PRECISIONS.items():
         yield asked(f"the numbers are {name} inside", params=_layers(rounded(bits), "AVWB"), x=rounded(bits))
         yield asked(f"the weights are {name} inside", params=_layers(rounded(bits), "AVWB"))
     yield asked("V and W are exchanged", params=lambda p: {**p, "V": p["W"].transpose(0, 2, 1), "W": p["V"].transpose(0, 2, 1)})

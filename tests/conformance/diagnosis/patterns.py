@@ -8,6 +8,8 @@ import numpy as np
 
 from depthlimit.conformance.diagnosis.clips import clip
 from depthlimit.conformance.diagnosis.layers import activation, factors
+from depthlimit.conformance.diagnosis.numerics import digits, entries, quotients
+from depthlimit.conformance.diagnosis.paths import clock, displaced, stepper
 from depthlimit.conformance.diagnosis.questions import AGAIN, ALONE, TOGETHER, TWICE, Answer, Question
 from depthlimit.conformance.diagnosis.ratios import CONSTANT, at_sizes, constant, named, same
 from depthlimit.conformance.diagnosis.samples import derivative, loss_terms
@@ -54,10 +56,12 @@ def _samples(found: Occasions, method: str) -> tuple[str, str] | None:
 def inconsistent(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told | None:
     """Answers that contradict the implementation's own answers on other occasions."""
     found = _occasions(asked, answers, method)
+    if (told := _batch(asked, answers, wrong, method) or _stale(asked, answers, wrong, method)) is not None:
+        return told
     again = [one for occasion in (AGAIN, TWICE) for one in found.get(occasion, [])]
     if changed := [(a, b) for q, a, b in again if not q.same(a, b)]:
         off = max(float(np.linalg.norm(a[k] - b[k])) / (float(np.linalg.norm(b[k])) or 1.0) for a, b in changed for k in b)
-        everywhere = len(changed) == len(again) and off < _NOISE
+        everywhere = len(changed) == len(again) and off < _NOISE and next(i for i, q in enumerate(asked) if q.method == method) in wrong
         evidence = (f"{len(changed)} of {len(again)} answers to a question asked again are others, by up to {off:.1e} of their size",)
         return (
             "the same question has another answer each time" if everywhere else "an answer depends on the calls before",
@@ -68,9 +72,34 @@ def inconsistent(asked: Sequence[Question], answers: Sequence[Answer], wrong: Se
         shares = [constant(np.asarray(a[k]), np.asarray(q.expected[k]) / q.network["n"]) for q, a, _ in alone for k in a]
         if all(r is not None and abs(r - 1) < CONSTANT for r in shares):
             return "n is read off spec for len(x)", len(wrong), ()
-    if any(not q.same(a, b) for q, a, b in found.get(TOGETHER, [])):
-        return "an answer depends on the other calls of a batch", len(wrong), ()
     return None
+
+
+def _batch(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told | None:
+    """Answers that are wrong in a batch alone."""
+    told = [(asked[i], answers[i]) for i in wrong]
+    if any(q.occasion != TOGETHER or (isinstance(a, Misbehaviour) and a.kind == "wrong type") for q, a in told):
+        return None
+    moved = [q.first for q, a in told if isinstance(a, Mapping) and any(q.same(a, other.expected) for other in q.others)]
+    what = "the answers of a batch stand in another order" if len(set(moved)) == 2 else "an answer depends on the other calls of a batch"
+    return what, len(wrong), (f"{len(moved)} of {len(told)} wrong answers are those to other calls of the batch",)
+
+
+def _stale(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told | None:
+    """Answers that are the same numbers as a right one to an earlier question."""
+    earlier: dict[bytes, int] = {}
+    found = []
+    for i, (q, a) in enumerate(zip(asked, answers, strict=True)):
+        if q.method != method or not isinstance(a, Mapping):
+            continue
+        key = b"".join(np.ascontiguousarray(v).tobytes() for v in a.values())
+        if i not in wrong:
+            earlier.setdefault(key, i)
+        elif key in earlier and any(np.any(v) for v in a.values()):
+            found.append(i)
+    if not found:
+        return None
+    return "an answer depends on the calls before", len(wrong), (f"{len(found)} wrong answers are those to earlier questions",)
 
 
 def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told:
@@ -85,18 +114,8 @@ def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Seque
     samples = _samples(_occasions(asked, answers, method), method)
     sigma = activation(asked, answers, method)
     for ways in (
-        _zero,
-        _ratio,
-        _penalty,
-        clip,
-        factors,
-        lambda *_: sigma,
-        derivative,
-        loss_terms,
-        lambda *_: samples,
-        _precision,
-        _size,
-        _place,
+        *(clip, _zero, _ratio, _penalty, entries, digits, factors, lambda *_: sigma, quotients, derivative, loss_terms),
+        *(lambda *_: samples, _precision, displaced, clock, stepper, _size, _place),
     ):
         if (found := ways(pairs, method)) is not None:
             return f"{found[0]}{only}", len(wrong), found[1:]

@@ -37,7 +37,7 @@ _SLACK = 2.0**-40  # of an answer's size: rounding of an answer of which no bett
 
 @dataclass(frozen=True)
 class Question:
-    """One call. `occasion`: ONCE, or another one for what was asked before as `of` (in a batch, after `others`)."""
+    """One call. `occasion`: ONCE, or another one for what was asked before as `of` (in a batch, after `others` or as the `first`)."""
 
     method: str
     network: Network
@@ -45,14 +45,16 @@ class Question:
     occasion: str = ONCE
     of: Question | None = None
     others: tuple[Question, ...] = ()
+    first: bool = False
 
     def put(self, implementation: Any) -> Answer:
         """The implementation's answer, or how it misbehaves."""
         try:
             with np.errstate(all="ignore"):
                 if self.occasion == TOGETHER:
-                    calls = [(q.network, *q.arguments.values()) for q in (*self.others, self)]
-                    found = batch(implementation, self.method, calls)[-1]
+                    order = (self, *self.others) if self.first else (*self.others, self)
+                    calls = [(q.network, *q.arguments.values()) for q in order]
+                    found = batch(implementation, self.method, calls)[0 if self.first else -1]
                 else:
                     found = call(implementation, self.method, self.network, **self.arguments)
         except MethodUnsupported:
@@ -115,6 +117,10 @@ class Question:
             share = max(float(np.max(radius, initial=0.0)) / scale if scale else 0.0, _SLACK)
             size = np.maximum(euclid(rows[0]), euclid(rows[1]))
             more = share * np.maximum(size - euclid(rows[2]), 0.0)  # where both are larger than the right answer, so is what they may err
+            if self.method == "flow" and k in BLOCKS:  # and where both have moved further
+                start = np.ravel(self.arguments["params"][k])
+                moved = np.minimum(euclid(rows[0] - start), euclid(rows[1] - start))
+                more = more + np.maximum(asked(self.network, moved, size) - asked(self.network, euclid(rows[2] - start), size), 0.0)
             out[k] = _ratio(euclid(rows[0] - rows[1]), radius + more)
         return out
 
@@ -264,7 +270,9 @@ def _again(first: Sequence[Question], samples: bool = True) -> Iterator[Question
         for i in range(len(other.arguments["x"])):
             few = {k: v[i : i + 1] if k in ("x", "y") else v for k, v in other.arguments.items()}
             yield replace(other, arguments=few, occasion=ALONE, of=other)
+        yield replace(between, occasion=AGAIN, of=between)
         yield replace(q, occasion=TOGETHER, of=q, others=(between, between))
+        yield replace(q, occasion=TOGETHER, of=q, others=(between, between), first=True)
         yield replace(other, occasion=TOGETHER, of=other, others=(first[2], q))
 
 

@@ -72,7 +72,7 @@ def _read(q: Question, a: Mapping[str, Array], parts: Sequence[str]) -> _Read | 
     c, _, rank, _ = np.linalg.lstsq(M / scale, target, rcond=1e-9)
     if np.linalg.norm(M / scale @ c - target) > _EXACT * np.linalg.norm(target):
         return False
-    return _Read(q, (c / scale).reshape(F.shape), F, y) if rank == len(c) else True
+    return _Read(q, (c / scale).reshape(F.shape), F, y) if rank == len(c) else True  # columns that are not independent give many c
 
 
 def _same(a: Array, b: Array, by: float = CONSTANT) -> bool:
