@@ -21,6 +21,7 @@ import numpy as np
 
 from depthlimit.conformance.diagnosis.departures import departures
 from depthlimit.conformance.diagnosis.laws import Departure
+from depthlimit.conformance.diagnosis.network import Changed
 from depthlimit.conformance.diagnosis.patterns import described, inconsistent, increments
 from depthlimit.conformance.diagnosis.questions import METHODS, Answer, Question, questions
 from depthlimit.conformance.oracle.failures import UPSTREAM
@@ -42,7 +43,8 @@ class Cause:
     Args:
         sentence: what is wrong, in the words of the model.
         method: the method in which the fault shows first.
-        wrong, explained: how many answers of that method are wrong, and how many of these the cause explains.
+        wrong, explained: how many answers of that method are wrong, and how many of these the cause explains; 0 where the sentence
+            only says what is wrong.
         evidence: sentences with the numbers.
         consequences: later methods whose wrong answers the cause explains too.
         blocked: later methods that are wrong too and build on this one; nothing can be said of them before it is right.
@@ -146,6 +148,8 @@ class _Transcript:
     def __init__(self, asked: Sequence[Question], hypothesis: NumpyImplementation) -> None:
         self.asked, self.hypothesis = asked, hypothesis
         self.inherited = {method for method in METHODS if _inherited(type(hypothesis), method)}
+        if isinstance(hypothesis, Changed):
+            self.inherited |= {"forward", "loss", "gradients", "neural_ode"} - set(hypothesis.only)
         self._answers: list[Answer] = []
 
     def answer(self, i: int) -> Answer:

@@ -29,7 +29,7 @@ class Backward(Faulty):
         hidden: Callable[[Array], Array] = lambda h: h,
         adjoint: Callable[[Array], Array] = lambda p: p,
         factor: Callable[[Network], float] = lambda activation: 1.0,
-        name: str | None = None,
+        name: str = "",
         slope: Callable[[Callable[[Array], Array], Callable[[Array], Array], Array], Array] = lambda d, sigma, u: d(u),
     ) -> None:
         self.factor, self.name = factor, name

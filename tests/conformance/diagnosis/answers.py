@@ -75,7 +75,7 @@ def stored_otherwise(method: str) -> Iterator[Departure]:
         yield answer("samples stand in reversed order", ("hidden", "output"), lambda h: h[..., ::-1, :])
     if method in ("gradients", "velocity"):
         for part in BLOCKS:
-            for what in ("is read column by column", "is read row by row from columns"):
+            for what in ("is laid down column by column", "is read column by column"):
                 yield answer(f"{part} of the answer {what}", part, WEIGHTS[what])
         yield Departure("V and W of the answer are exchanged", lambda: Exchanged(method))
     if method in ("gradients", "velocity", "flow"):

@@ -70,8 +70,8 @@ WEIGHTS: dict[str, Callable[[Array], Array]] = {
     "has centred rows": lambda a: a - a.mean(axis=-1, keepdims=True),
     "has centred columns": lambda a: a - a.mean(axis=-2, keepdims=True),
     "is taken in absolute value": np.abs,
-    "is read column by column": columns,
-    "is read row by row from columns": fortran,
+    "is laid down column by column": columns,
+    "is read column by column": fortran,
     "has its rows in reversed order": lambda a: a[..., ::-1, :],
     "has its columns in reversed order": lambda a: a[..., ::-1],
 }

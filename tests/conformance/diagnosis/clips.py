@@ -107,9 +107,9 @@ def _radial(q: Question, g: Mapping[str, Array], v: Mapping[str, Array], blocks:
     r = q.network["clip"]["radius"]
     cuts = []
     for cut, pieces in _cuts(g, v, blocks):
-        factors = [constant(after, before) for _, before, after in pieces]
-        if all(f is not None and f > 0 for f in factors):
-            cuts.append((cut, pieces, np.array(factors, dtype=float)))
+        read = [constant(after, before) for _, before, after in pieces]
+        if all(f is not None and f > 0 for f in read):
+            cuts.append((cut, pieces, np.array(read, dtype=float)))
     for form in (_plain, _scaled, _affine):
         for cut, pieces, factors in cuts:
             for name, norm in NORMS.items():

@@ -1,10 +1,12 @@
-"""Which path and which clock a wrong flow has: the time at which the right flow passes, and the shape of the errors of known steppers."""
+"""Which path and which clock a wrong flow has: the time at which the right flow passes, and the shape of the errors of known steppers;
+and the strength of the field of a wrong neural ODE."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from depthlimit.conformance.diagnosis.laws import right_flow
 from depthlimit.conformance.diagnosis.questions import Question
@@ -150,7 +152,8 @@ def _follow(q: Question, step: Step, count: int) -> Array:
     """The displacement at the last time after so many steps."""
     s, (params, x, y) = q.network, (q.arguments[k] for k in ("params", "x", "y"))
     g = NumpyImplementation()
-    theta, memory = {k: params[k] for k in BLOCKS}, {}
+    theta: dict[str, Array] = {k: params[k] for k in BLOCKS}
+    memory: dict[str, Array] = {}
     dt = float(q.arguments["times"][-1]) / count
     for _ in range(count):
         theta = step(lambda at: g.velocity(s, at, x, y), theta, memory, dt)
@@ -188,4 +191,26 @@ def stepper(pairs: Pairs, method: str) -> tuple[str, str] | None:
                 if np.linalg.norm(error - again) <= _ALIKE * np.linalg.norm(error):
                     return sentence, f"{count} steps up to t = {q.arguments['times'][-1]:g} give these errors"
                 count = round(count / share) if share > 0 else 0
+    return None
+
+
+def field(pairs: Pairs, method: str) -> tuple[str, str] | None:
+    """A factor of V, which is one of the right-hand side of (6), or of W, that gives all answers."""
+    if method != "neural_ode":
+        return None
+
+    def off(q: Question, a: Mapping[str, Array], block: str, c: float) -> Array:
+        weights = q.arguments["weights"]
+        found = NumpyImplementation().neural_ode(q.network, {**weights, block: c * weights[block]}, *(q.arguments[k] for k in ("x", "s")))
+        return np.concatenate([np.ravel(np.asarray(a[k]) - found[k]) for k in found])
+
+    (q, a), plain = pairs[0], [pair for pair in pairs if pair[0].of is None]
+    size = float(np.linalg.norm(q.expected["hidden"]))
+    for block, what in (("V", "the right-hand side of (6)"), ("W", "the argument of σ in (6)")):
+        fit = least_squares(lambda c, block=block: off(q, a, block, float(c[0])), [1.0], xtol=1e-10, ftol=1e-12, max_nfev=8)
+        c = float(fit.x[0])
+        if np.linalg.norm(fit.fun) > 1e-6 * size:
+            continue
+        if all(np.linalg.norm(off(p, b, block, c)) <= 1e-5 * np.linalg.norm(p.expected["hidden"]) for p, b in plain):
+            return f"{what} is multiplied by {c:.6g}", f"with this factor all errors are below {1e-5:g} of the size"
     return None

@@ -244,7 +244,7 @@ def _asked(method: str, network: Network, arguments: Mapping[str, Any], **more: 
     return Question(method, network, {k: {**arguments, **more}[k] for k in ARGUMENTS[method]})
 
 
-_GRID = np.linspace(-6, 6, 241)  # arguments of σ
+_GRID = np.linspace(-6, 6, 240)  # arguments of σ, without 0, where a normalisation has no value
 
 
 def _probes() -> Iterator[Question]:

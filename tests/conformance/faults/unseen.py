@@ -83,7 +83,13 @@ _N = NumpyImplementation
 UNSEEN: tuple[Fault, ...] = (
     wrong("clip-narrower", "the radius of every clip is 0.7 r", "plain", "", law=_clipped(_clip(radius=lambda r: 0.7 * r))),
     wrong("clip-by-spectral-norm", "each matrix is clipped by its spectral norm", "plain", "", law=_clipped(_by_spectral_norm)),
-    wrong("clip-softly", "the radial clip is g r/(r + |g|)", "plain", "", law=_clipped(_radial(lambda v: float(np.linalg.norm(v)) + 0.4))),
+    wrong(
+        "clip-softly",
+        "0.4 is added to the norm in the radial clip",
+        "plain",
+        "",
+        law=_clipped(_radial(lambda v: float(np.linalg.norm(v)) + 0.4)),
+    ),
     wrong("tanh-rational", "tanh is approximated", "plain", "", sigma=_rational),
     wrong(
         "sigma-cut-off", "σ is cut off at 1/2", "plain", "", sigma=lambda s, u: np.clip(activations.value(s["activation"], u), -0.5, 0.5)
