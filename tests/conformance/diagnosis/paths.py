@@ -209,7 +209,7 @@ def field(pairs: Pairs, method: str) -> tuple[str, str] | None:
     for block, what in (("V", "the right-hand side of (6)"), ("W", "the argument of σ in (6)")):
         fit = least_squares(lambda c, block=block: off(q, a, block, float(c[0])), [1.0], xtol=1e-10, ftol=1e-12, max_nfev=8)
         c = float(fit.x[0])
-        if np.linalg.norm(fit.fun) > 1e-6 * size:
+        if np.linalg.norm(fit.fun) > 1e-6 * size or abs(c - 1) < 1e-4:
             continue
         if all(np.linalg.norm(off(p, b, block, c)) <= 1e-5 * np.linalg.norm(p.expected["hidden"]) for p, b in plain):
             return f"{what} is multiplied by {c:.6g}", f"with this factor all errors are below {1e-5:g} of the size"

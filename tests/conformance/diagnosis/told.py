@@ -107,6 +107,14 @@ SAME = {
     "the gradients of layer k are multiplied by 0.9^(L-k)": r"`gradients`: V and W are multiplied by numbers that depend on the layer",
     "the gradients of one layer are halved": r"`gradients`: V and W are multiplied by a number in the last layer",
     "V has a penalty in the velocity": r"there is a penalty in the velocity",
+    "σ is cut off below at -0.2": r"σ is cut off at -0\.2 and .*",
+    "h_{k-1} and the branch are multiplied by 1/√2": (
+        r"h_\{k-1\} is multiplied by 0\.707107 in \(3\); the residual branch of \(3\) is multiplied by 0\.707107"
+    ),
+    "outputs count 1, 2, 3, ... times": r"outputs count differently in the gradients of A and V and W",
+    "the middle sample is left out of the gradients": r"a sample is left out of the gradients",
+    "every clip is r g/√(r² + g²)": r"the clip is g/√\(1 \+ \(g/r\)²\) whatever is asked for",
+    "gradients are those of the absolute error": r"the gradients of A and V and W are those of the absolute error",
     "V is doubled and B is halved": r"`gradients`: V is 2 times what it should be",
 }
 
