@@ -59,7 +59,7 @@ def test_the_first_cause_of_nine_in_ten_planted_faults_is_named_right(pytestconf
     assert len(missed) <= len(tried) / 10, "\n".join(missed)
 
 
-def test_nine_in_ten_causes_are_told_right_without_the_catalogue(pytestconfig: pytest.Config) -> None:
+def test_nearly_all_causes_are_told_right_without_the_catalogue(pytestconfig: pytest.Config) -> None:
     """No planted fault is among the hypotheses. In the quick profile of every sixth."""
     step = 6 if pytestconfig.option.depthlimit_profile == "quick" else 1
     groups = {name: faults[::step] for name, faults in told.GROUPS.items()}
@@ -67,8 +67,8 @@ def test_nine_in_ten_causes_are_told_right_without_the_catalogue(pytestconfig: p
     verdicts = [one.verdict for _, group in found for one in group]
     text = told.table(found)
     print(text)
-    assert verdicts.count(told.RIGHT) >= 0.9 * len(verdicts), text
-    assert verdicts.count(told.WRONG) <= 0.05 * len(verdicts), text
+    assert verdicts.count(told.RIGHT) >= 0.95 * len(verdicts) and verdicts.count(told.WRONG) <= 0.05 * len(verdicts), text
+    assert all([one.verdict for one in group].count(told.RIGHT) >= 0.8 * len(group) for _, group in found), text
 
 
 def test_most_causes_are_told_of_faults_that_nothing_was_written_for(pytestconfig: pytest.Config) -> None:
