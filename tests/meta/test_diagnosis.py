@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from depthlimit.conformance.departures import departures
-from depthlimit.conformance.diagnosis import diagnose
+from depthlimit.conformance.diagnosis import diagnose, told
+from depthlimit.conformance.diagnosis.departures import departures
+from depthlimit.conformance.diagnosis.questions import METHODS, questions
 from depthlimit.conformance.faults import FAULTS, SPECS
 from depthlimit.conformance.faults.planting import Fault, Faulty
-from depthlimit.conformance.questions import METHODS, questions
+from depthlimit.conformance.faults.unseen import UNSEEN
 from depthlimit.models import calls
 from depthlimit.models.implementation import Array, Arrays, Network
 from depthlimit.models.reference import NumpyImplementation
@@ -56,6 +57,60 @@ def test_the_first_cause_of_nine_in_ten_planted_faults_is_named_right(pytestconf
         if not causes or causes[0].sentence != (fault.cause or fault.meaning):
             missed.append(f"{fault.name}: {fault.cause or fault.meaning!r}, told {causes[0].text() if causes else 'nothing'}")
     assert len(missed) <= len(tried) / 10, "\n".join(missed)
+
+
+def test_nearly_all_causes_are_told_right_without_the_catalogue(pytestconfig: pytest.Config) -> None:
+    """No planted fault is among the hypotheses. In the quick profile of every sixth."""
+    step = 6 if pytestconfig.option.depthlimit_profile == "quick" else 1
+    groups = {name: faults[::step] for name, faults in told.GROUPS.items()}
+    found = [(name, [told.tell(fault) for fault in faults]) for name, faults in groups.items()]
+    verdicts = [one.verdict for _, group in found for one in group]
+    text = told.table(found)
+    print(text)
+    assert verdicts.count(told.RIGHT) >= 0.95 * len(verdicts) and verdicts.count(told.WRONG) <= 0.05 * len(verdicts), text
+    assert all([one.verdict for one in group].count(told.RIGHT) >= 0.9 * len(group) for _, group in found), text
+
+
+def test_most_causes_are_told_of_faults_that_nothing_was_written_for(pytestconfig: pytest.Config) -> None:
+    step = 3 if pytestconfig.option.depthlimit_profile == "quick" else 1
+    found = [told.tell(fault) for fault in UNSEEN[::step]]
+    verdicts, text = [one.verdict for one in found], told.table([("unseen", found)])
+    print(text)
+    assert verdicts.count(told.RIGHT) >= 0.75 * len(verdicts) and verdicts.count(told.WRONG) <= 0.1 * len(verdicts), text
+
+
+class Outside(Faulty):
+    """The last sample's output is mixed into the first state by a formula that no one would think of."""
+
+    def forward(self, spec: Network, params: Arrays, x: Array) -> dict[str, Array]:
+        """(3), and then something else."""
+        f = super().forward(spec, params, x)
+        twisted = f["hidden"] + 0.1 * np.sin(3 * f["hidden"]) * np.cos(f["hidden"][..., ::-1])
+        return {"hidden": twisted, "output": f["output"] + 0.1 * np.sin(f["output"] ** 2)}
+
+
+class OutsideVelocity(Faulty):
+    """Blocks push each other."""
+
+    def velocity(self, spec: Network, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
+        """(4) and a term that is none of its own."""
+        v = super().velocity(spec, params, x, y)
+        return {k: a + 0.1 * np.sin(5 * params[k]) * np.linalg.norm(a) for k, a in v.items()}
+
+
+class OutsideOde(Faulty):
+    """Another equation altogether."""
+
+    def neural_ode(self, spec: Network, weights: Arrays, x: Array, s: Array) -> dict[str, Array]:
+        """(6), bent."""
+        f = super().neural_ode(spec, weights, x, s)
+        return {k: v + np.sin(v) for k, v in f.items()}
+
+
+@pytest.mark.parametrize("made", [Outside, OutsideVelocity, OutsideOde])
+def test_a_fault_outside_all_families_is_called_unexplained(made: type[Faulty]) -> None:
+    first = diagnose(made(), planted=())[0]
+    assert first.explained == 0, first.text()
 
 
 # What is told of a fault if no planted one is among the hypotheses.

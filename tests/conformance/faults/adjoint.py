@@ -6,7 +6,7 @@ import numpy as np
 
 from depthlimit.conformance.faults.planting import Fault
 from depthlimit.conformance.faults.written import Change, layer, times, wrong
-from depthlimit.models import activations
+from depthlimit.models import activations, backward, residual
 from depthlimit.models.implementation import Array, Arrays, Network
 from depthlimit.models.reference import NumpyImplementation
 
@@ -56,9 +56,9 @@ class FiniteDifferences(NumpyImplementation):
 
 def _W_after(g: Arrays, s: Network, p: Arrays, x: Array, y: Array) -> dict[str, Array]:
     """W's gradient with h_k for h_{k-1}: the outer product's right factor comes one layer late."""
-    h = NumpyImplementation().forward(s, p, x)["hidden"]
-    W = np.stack([d @ np.linalg.pinv(before) @ after for d, before, after in zip(g["W"], h, h[1:], strict=False)])
-    return {**g, "W": W}
+    h = residual.forward(s, p, x)[0]
+    delta = activations.derivative(s["activation"], residual.preactivations(s, p, h)) * (backward.adjoint(s, p, h, y)[1:] @ p["V"])
+    return {**g, "W": delta.swapaxes(1, 2) @ h[1:] / (len(x) * s["L"] * (s["q"] * s["m"]) ** 0.5)}
 
 
 def _B_before(s: Network, p: Arrays, x: Array, y: Array) -> Array:

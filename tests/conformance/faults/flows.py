@@ -242,7 +242,7 @@ FAULTS: tuple[Fault, ...] = (
         answers={
             "flow": lambda f, s, p, *_: {
                 **f,
-                **{k: np.concatenate([f[k][:, :-1], f[k][:1, -1:].repeat(len(f[k]), axis=0)], axis=1) for k in "VW"},
+                **{k: np.concatenate([f[k][:, :-1], np.repeat(p[k][None, -1:], len(f[k]), axis=0)], axis=1) for k in "VW"},
             }
         },
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import special
 
@@ -24,17 +26,25 @@ def _dphi(**instead: float) -> Change:
     return lambda s, us, j: activations.derivative({**s["activation"], **instead}, us[j])
 
 
-def _gelu(s: Network, u: Array) -> Array:
-    a, b = s["activation"]["a"], s["activation"]["b"]
-    v = b * u
-    return np.asarray(a * v * (1 + np.tanh((2 / np.pi) ** 0.5 * (v + 0.044715 * v**3))) / 2)
+def _approximated(name: str, phi: Callable[[Array], Array]) -> Change:
+    """σ with another φ for the activation of that name."""
+
+    def sigma(s: Network, u: Array) -> Array:
+        a = s["activation"]
+        return a["a"] * phi(a["b"] * u) if a["name"] == name else activations.value(a, u)
+
+    return sigma
 
 
-def _erf(s: Network, u: Array) -> Array:
+def _gelu(v: Array) -> Array:
+    return np.asarray(v * (1 + np.tanh((2 / np.pi) ** 0.5 * (v + 0.044715 * v**3))) / 2)
+
+
+def _erf(v: Array) -> Array:
     """Abramowitz and Stegun 7.1.26: off by at most 1.5e-7."""
-    t = 1 / (1 + 0.3275911 * np.abs(u))
+    t = 1 / (1 + 0.3275911 * np.abs(v))
     series = t * np.polyval([1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592], t)
-    return np.asarray(np.sign(u) * (1 - series * np.exp(-(u**2))))
+    return np.asarray(np.sign(v) * (1 - series * np.exp(-(v**2))))
 
 
 def _weights(change: Change) -> dict[str, Change]:
@@ -173,15 +183,15 @@ FAULTS: tuple[Fault, ...] = (
     # the activation
     wrong("sigma-without-a", _SIGMA.format("a"), "sigma", _NEW, sigma=_phi(a=1.0), slope=_dphi(a=1.0)),
     wrong("sigma-without-b", _SIGMA.format("b"), "sigma", _NEW, sigma=_phi(b=1.0), slope=_dphi(b=1.0)),
-    wrong("gelu-by-tanh", "gelu is approximated", "sigma", _NEW, sigma=_gelu),
+    wrong("gelu-by-tanh", "gelu is approximated", "sigma", _NEW, sigma=_approximated("gelu", _gelu)),
     wrong(
         "gelu-by-sigmoid",
         "gelu is approximated",
         "sigma",
         _NEW,
-        sigma=lambda s, u: s["activation"]["a"] * (b := s["activation"]["b"]) * u * special.expit(1.702 * b * u),
+        sigma=_approximated("gelu", lambda v: v * special.expit(1.702 * v)),
     ),
-    wrong("erf-by-polynomial", "erf is approximated", "erf", _NEW, sigma=_erf),
+    wrong("erf-by-polynomial", "erf is approximated", "erf", _NEW, sigma=_approximated("erf", _erf)),
     wrong("sigma-missing", "σ is missing", "plain", _NEW, sigma=lambda s, u: u, slope=lambda s, us, j: np.ones_like(us[j])),
     wrong(
         "sigma-with-bias",

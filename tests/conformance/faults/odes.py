@@ -9,6 +9,7 @@ from depthlimit.conformance.faults.planting import Fault
 from depthlimit.conformance.faults.written import Change, wrong
 from depthlimit.models import residual
 from depthlimit.models.activations import value
+from depthlimit.models.flow import Block, solve
 from depthlimit.models.implementation import Array, Arrays, Network
 from depthlimit.models.limit import weights_at
 from depthlimit.models.reference import NumpyImplementation
@@ -33,12 +34,21 @@ class Scheme(NumpyImplementation):
         return {"hidden": np.stack(hidden[:-1]), "output": h @ weights["B"].T}
 
 
-class Decaying(Scheme):
+class Decaying(NumpyImplementation):
     """The field has a term -H."""
 
-    def field(self, s: Network, w: Arrays, h: Array, at: float, dt: float) -> Array:
-        """One step's increment, less dt H."""
-        return super().field(s, w, h, at, dt) - dt * h
+    def neural_ode(self, spec: Network, weights: Arrays, x: Array, s: Array) -> dict[str, Array]:
+        """H' = 1/√m V σ(W H/√q) - H."""
+        start = x @ weights["A"].T
+
+        def rhs(at: float, state: Array) -> Array:
+            h, (V, W) = state.reshape(start.shape), (weights_at(weights[k], at) for k in "VW")
+            f = value(spec["activation"], h @ W.T * spec["q"] ** -0.5) @ V.T * spec["m"] ** -0.5
+            return np.asarray(f - h).ravel()
+
+        stops = np.unique([*s, 1.0])
+        H = start + solve(rhs, start.ravel(), stops, 1e-11, [Block(start.size)]).reshape(-1, *start.shape)
+        return {"hidden": H[: len(s)], "output": H[-1] @ weights["B"].T}
 
 
 class Network100(NumpyImplementation):

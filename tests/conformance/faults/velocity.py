@@ -23,8 +23,14 @@ def _clip(**instead: object) -> Change:
 
 
 def _clipped(law: Change) -> Change:
-    """A law for networks with a clip; others move as they should."""
-    return lambda s, g: flow.velocity(s, g) if s["clip"] is None else law(s, g)
+    """A law for networks with a clip and the blocks that train; others move as they should."""
+
+    def changed(s: Network, g: Arrays) -> dict[str, Array]:
+        if s["clip"] is None:
+            return flow.velocity(s, g)
+        return {k: v if k in s["train"] else np.zeros_like(v) for k, v in law(s, g).items()}
+
+    return changed
 
 
 def _blockwise(what: Change) -> Change:
@@ -167,7 +173,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # the clip of (5)
     wrong("clip-ignored", "the clip is missing", "saturated", f"{_Z5} {_SPEED}", law=lambda s, g: flow.velocity({**s, "clip": None}, g)),
-    wrong("clip-before-L", "the clip acts before the factor L", "clipped saturated", f"{_Z5} {_SPEED}", law=_before_L),
+    wrong("clip-before-L", "the clip acts before the factor L", "clipped saturated", f"{_Z5} {_SPEED}", law=_clipped(_before_L)),
     wrong(
         "clip-V-W-apart",
         "V and W are clipped apart",
@@ -176,9 +182,9 @@ FAULTS: tuple[Fault, ...] = (
         "The radial clip takes the norms of V_k and W_k one by one.",
         law=_clipped(_blockwise(_apart)),
     ),
-    wrong("clip-layers-together", "all layers are clipped as one vector", "saturated", _Z5, law=_all_layers),
-    wrong("clip-ends-together", "A and B are clipped as one vector", "saturated", f"{_A5} {_B5}", law=_ends_together),
-    wrong("clip-spares-ends", "A and B are not clipped", "saturated", f"{_A5} {_B5}", law=_ends_free),
+    wrong("clip-layers-together", "all layers are clipped as one vector", "saturated", _Z5, law=_clipped(_all_layers)),
+    wrong("clip-ends-together", "A and B are clipped as one vector", "saturated", f"{_A5} {_B5}", law=_clipped(_ends_together)),
+    wrong("clip-spares-ends", "A and B are not clipped", "saturated", f"{_A5} {_B5}", law=_clipped(_ends_free)),
     wrong(
         "clip-per-sample",
         "the clip acts on samples, before their mean",

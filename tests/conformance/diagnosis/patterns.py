@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from depthlimit.conformance.diagnosis.clips import clip
+from depthlimit.conformance.diagnosis.layers import activation, factors
+from depthlimit.conformance.diagnosis.numerics import digits, entries, quotients
+from depthlimit.conformance.diagnosis.paths import clock, displaced, field, stepper
+from depthlimit.conformance.diagnosis.questions import AGAIN, ALONE, TOGETHER, TWICE, Answer, Question
+from depthlimit.conformance.diagnosis.ratios import CONSTANT, at_sizes, constant, named, same
+from depthlimit.conformance.diagnosis.samples import derivative, loss_terms
 from depthlimit.conformance.faults.interface import CAUSES
-from depthlimit.conformance.questions import AGAIN, ALONE, TOGETHER, TWICE, Answer, Question
 from depthlimit.models.calls import Misbehaviour
 from depthlimit.theory.quantity import Array
 
 Pairs = list[tuple[Question, Mapping[str, Array]]]
 Told = tuple[str, int, tuple[str, ...]]  # a sentence, how many wrong answers it covers, evidence
-_SIZES = ("L", "m", "q", "n", "d", "dout")
-_CONSTANT = 1e-6  # relative spread up to which ratios are one number: above what flows may err, below any ratio that is looked for
 _SINGLE = 2.0**-24  # unit roundoff of float32
 _ADDED = 2.0**-21  # relative: above what float32 rounding of each sample leaves of their sum
 _NOISE = 1e-3  # relative size up to which answers that differ each time are called noise, above it memory
@@ -54,10 +56,12 @@ def _samples(found: Occasions, method: str) -> tuple[str, str] | None:
 def inconsistent(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told | None:
     """Answers that contradict the implementation's own answers on other occasions."""
     found = _occasions(asked, answers, method)
+    if (told := _batch(asked, answers, wrong, method) or _stale(asked, answers, wrong, method)) is not None:
+        return told
     again = [one for occasion in (AGAIN, TWICE) for one in found.get(occasion, [])]
     if changed := [(a, b) for q, a, b in again if not q.same(a, b)]:
         off = max(float(np.linalg.norm(a[k] - b[k])) / (float(np.linalg.norm(b[k])) or 1.0) for a, b in changed for k in b)
-        everywhere = len(changed) == len(again) and off < _NOISE
+        everywhere = len(changed) == len(again) and off < _NOISE and next(i for i, q in enumerate(asked) if q.method == method) in wrong
         evidence = (f"{len(changed)} of {len(again)} answers to a question asked again are others, by up to {off:.1e} of their size",)
         return (
             "the same question has another answer each time" if everywhere else "an answer depends on the calls before",
@@ -65,12 +69,43 @@ def inconsistent(asked: Sequence[Question], answers: Sequence[Answer], wrong: Se
             evidence,
         )
     if alone := found.get(ALONE, []):
-        shares = [_constant(np.asarray(a[k]), np.asarray(q.expected[k]) / q.network["n"]) for q, a, _ in alone for k in a]
-        if all(r is not None and abs(r - 1) < _CONSTANT for r in shares):
+        shares = [constant(np.asarray(a[k]), np.asarray(q.expected[k]) / q.network["n"]) for q, a, _ in alone for k in a]
+        if all(r is not None and abs(r - 1) < CONSTANT for r in shares):
             return "n is read off spec for len(x)", len(wrong), ()
-    if any(not q.same(a, b) for q, a, b in found.get(TOGETHER, [])):
-        return "an answer depends on the other calls of a batch", len(wrong), ()
     return None
+
+
+def _batch(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told | None:
+    """Answers that are wrong in a batch alone."""
+    told = [(asked[i], answers[i]) for i in wrong]
+    if any(q.occasion != TOGETHER or (isinstance(a, Misbehaviour) and a.kind == "wrong type") for q, a in told):
+        return None
+    moved = [q.first for q, a in told if isinstance(a, Mapping) and any(q.same(a, other.expected) for other in q.others)]
+    what = "the answers of a batch stand in another order" if len(set(moved)) == 2 else "an answer depends on the other calls of a batch"
+    return what, len(wrong), (f"{len(moved)} of {len(told)} wrong answers are those to other calls of the batch",)
+
+
+def _alike(a: Question, b: Question) -> bool:
+    """Whether two questions differ in the network alone: who ignores a part of it remembers nothing."""
+    flat = ([v for k in q.arguments for v in (q.arguments[k].values() if k in ("params", "weights") else [q.arguments[k]])] for q in (a, b))
+    return all(np.array_equal(v, w) for v, w in zip(*flat, strict=True))
+
+
+def _stale(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told | None:
+    """Answers that are the same numbers as a right one to an earlier question."""
+    earlier: dict[bytes, int] = {}
+    found = []
+    for i, (q, a) in enumerate(zip(asked, answers, strict=True)):
+        if q.method != method or not isinstance(a, Mapping):
+            continue
+        key = b"".join(np.ascontiguousarray(v).tobytes() for v in a.values())
+        if i not in wrong:
+            earlier.setdefault(key, i)
+        elif (j := earlier.get(key)) is not None and any(np.any(v) for v in a.values()) and not _alike(q, asked[j]):
+            found.append(i)
+    if not found:
+        return None
+    return "an answer depends on the calls before", len(wrong), (f"{len(found)} wrong answers are those to earlier questions",)
 
 
 def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> Told:
@@ -83,10 +118,14 @@ def described(asked: Sequence[Question], answers: Sequence[Answer], wrong: Seque
         return {**CAUSES, "crash": "a call ends its process"}[first], kinds.count(first), (f"`{misbehaved[0].method}`{only}",)
     pairs: Pairs = [(asked[i], a) for i in wrong if isinstance(a := answers[i], Mapping)]
     samples = _samples(_occasions(asked, answers, method), method)
-    for ways in (_zero, _ratio, _penalty, lambda *_: samples, _precision, _size, _place):
+    sigma = activation(asked, answers, method)
+    for ways in (
+        *(clip, _zero, _ratio, entries, _layerwise, _penalty, digits, factors, lambda *_: sigma, quotients, derivative, loss_terms),
+        *(lambda *_: samples, _precision, displaced, clock, stepper, field, _size),
+    ):
         if (found := ways(pairs, method)) is not None:
             return f"{found[0]}{only}", len(wrong), found[1:]
-    return f"`{method}` disagrees with the reference{only}", len(wrong), ()
+    return f"`{method}`: {_place(pairs)}{only}", 0, ()
 
 
 def _shared(asked: Sequence[Question], answers: Sequence[Answer], wrong: Sequence[int], method: str) -> str:
@@ -102,34 +141,12 @@ def _parts(q: Question, a: Mapping[str, Array]) -> list[str]:
     return [k for k, off in q.differences(a, q.expected).items() if np.max(off, initial=0.0) > 1]
 
 
-def _monomials() -> Iterator[tuple[str, dict[str, float]]]:
-    """Factors of which a formula may lack one: powers of one or two sizes, times a power of 2, the simplest first."""
-    powers = (1.0, -1.0, 0.5, -0.5)
-    terms = [{k: p} for k in _SIZES for p in powers]
-    pairs = [{a: p, b: r} for a, b in itertools.combinations(_SIZES, 2) for p in powers for r in powers]
-    found = [({**m, "2": t}) for m in [{}, *terms, *pairs] for t in (0.0, 1.0, -1.0)]
-    for exponents in sorted(found, key=lambda m: sum(0 if p == 0 else 1 + (abs(p) != 1) for p in m.values())):
-        yield _name(exponents), exponents
-
-
-def _name(exponents: Mapping[str, float]) -> str:
-    """Empty for 1."""
-
-    def product(sign: int) -> str:
-        return " ".join(k if abs(p) == 1 else f"√{k}" for k, p in exponents.items() if p * sign > 0)
-
-    over, under = product(1), product(-1)
-    if not under:
-        return over
-    return f"{over or 1}/({under})" if " " in under else f"{over or 1}/{under}"
-
-
 def _ratio(pairs: Pairs, method: str) -> tuple[str, str] | None:
     """Answers that are the right ones times a number that sizes give, or that is the same at all sizes."""
     known: dict[str, list[tuple[Question, float]]] = {}
     for q, a in pairs:
         for part in _parts(q, a):
-            if (r := _constant(np.asarray(a[part]), np.asarray(q.expected[part]))) is None:
+            if (r := constant(np.asarray(a[part]), np.asarray(q.expected[part]))) is None:
                 return None
             known.setdefault(part, []).append((q, r))
     sentences, evidence = [], []
@@ -138,45 +155,34 @@ def _ratio(pairs: Pairs, method: str) -> tuple[str, str] | None:
         if all(r == 0 for _, r in ratios):
             sentences.append(f"{part} is 0")
             continue
-        name = _named([(q, sign * r) for q, r in ratios]) or _same([sign * r for _, r in ratios])
+        name = named([(q, sign * r) for q, r in ratios]) or same([sign * r for _, r in ratios])
         if not name:
             return None
         factor = f"{'-' if sign < 0 else ''}{name}"
         sentences.append(f"{part} is {factor} times what it should be")
-        evidence.append(", ".join(dict.fromkeys(f"{part}/right = {r:.6f}{_at(q, name)}" for q, r in ratios[:4])))
+        evidence.append(", ".join(dict.fromkeys(f"{part}/right = {r:.6f}{at_sizes(q, name)}" for q, r in ratios[:4])))
     return f"`{method}`: {'; '.join(sentences)}", "; ".join(evidence)
 
 
-def _same(ratios: Sequence[float]) -> str:
-    """A number other than 1 that all ratios are; else empty."""
-    one = float(np.median(ratios))
-    return f"{one:.6g}" if all(abs(r / one - 1) <= _CONSTANT for r in ratios) and abs(one - 1) > _CONSTANT else ""
-
-
-def _at(q: Question, name: str) -> str:
-    sizes = [
-        f"{k}={q.network[k]}" for k in _SIZES if k in name.replace("√", " ").replace("/", " ").replace("(", " ").replace(")", " ").split()
-    ]
-    return f" at {', '.join(sizes)}" if sizes else ""
-
-
-def _constant(a: Array, b: Array) -> float | None:
-    square = float(np.vdot(b, b))
-    if square == 0:
+def _layerwise(pairs: Pairs, method: str) -> tuple[str, str] | None:
+    """Layers of V and W that are the right ones times a number each."""
+    if method not in ("gradients", "velocity"):
         return None
-    r = float(np.vdot(b, a)) / square
-    return r if float(np.linalg.norm(a - r * b)) <= _CONSTANT * max(float(np.linalg.norm(a)), 1e-3 * math.sqrt(square)) else None
-
-
-def _named(ratios: Sequence[tuple[Question, float]]) -> str | None:
-    """The simplest monomial in the sizes that gives every ratio."""
-    if any(r <= 0 for _, r in ratios):
+    parts, shown = sorted({part for q, a in pairs for part in _parts(q, a)}), ""
+    if not parts or not set(parts) <= set("VW"):
         return None
-    for name, exponents in _monomials():
-        values = (math.prod((2 if k == "2" else q.network[k]) ** p for k, p in exponents.items()) for q, _ in ratios)
-        if all(abs(r / value - 1) <= _CONSTANT for (_, r), value in zip(ratios, values, strict=True)):
-            return name or None
-    return None
+    where = set()
+    for q, a in pairs:
+        for part in parts:
+            factors = [constant(x, y) for x, y in zip(np.asarray(a[part]), q.expected[part], strict=True)]
+            if any(r is None for r in factors):
+                return None
+            off = [k for k, r in enumerate(factors) if abs(float(r or 0) - 1) > CONSTANT]
+            where |= {k if 2 * k < len(factors) else k - len(factors) for k in off if len(factors) > 1}
+            shown = shown or f"{part}/right = {', '.join(f'{r:.6g}' for r in factors)} for layers 1 to {len(factors)}"
+    at = "the first layer" if where == {0} else "the last layer" if where == {-1} else ""
+    told = f"multiplied by a number in {at}" if at else "multiplied by numbers that depend on the layer"
+    return f"`{method}`: {' and '.join(parts)} {'are' if len(parts) > 1 else 'is'} {told}", shown
 
 
 def _errors(pairs: Pairs, method: str) -> list[float]:
@@ -212,7 +218,7 @@ def _penalty(pairs: Pairs, method: str) -> tuple[str, str] | None:
             found.append(float(a["loss"] - q.expected["loss"]) / sum(float(np.sum(v**2)) for v in params.values()))
         elif method in ("gradients", "velocity"):
             for k in _parts(q, a):
-                r = _constant(np.asarray(a[k]) - q.expected[k], params[k])
+                r = constant(np.asarray(a[k]) - q.expected[k], params[k])
                 if r is None:
                     return None
                 found.append(r)
@@ -234,24 +240,23 @@ def _size(pairs: Pairs, method: str) -> tuple[str, str] | None:
     text = f"errors are {min(errors):.1e} to {max(errors):.1e} of the size"
     what = {"flow": "the flow is not followed accurately", "neural_ode": "the neural ODE is not followed accurately"}
     if method in what:
-        return (what[method], text) if max(errors) < 0.3 else None
+        return (what[method], text) if max(errors) < {"flow": 0.3, "neural_ode": 0.1}[method] else None
     return ("an answer is inexact", text) if max(errors) < 1e-5 else None
 
 
-def _place(pairs: Pairs, method: str) -> tuple[str, str] | None:
-    """Which parts are wrong, and which layers or samples of them."""
+def _place(pairs: Pairs) -> str:
+    """Which parts are wrong, and which rows of them, if it is always the same."""
     parts = sorted({part for q, a in pairs for part in _parts(q, a)})
     if not parts:
-        return None
-    every = set(pairs[0][0].expected)
+        return "an answer is wrong"
     where = set()
     for q, a in pairs:
         for off in q.differences(a, q.expected).values():
             rows = np.argwhere(np.atleast_1d(off) > 1)[:, 0]
             where |= {"first" if i == 0 else "last" if i == len(np.atleast_1d(off)) - 1 else "inner" for i in rows if np.size(off) > 2}
-    which = " and ".join(parts) if set(parts) != every else "every part"
+    which = " and ".join(parts) if set(parts) != set(pairs[0][0].expected) else "every part"
     at = f" of the {where.pop()} row" if len(where) == 1 else ""
-    return f"`{method}`: {which}{at} is wrong", f"right: {', '.join(sorted(every - set(parts))) or 'none'}"
+    return f"{which}{at} {'is' if len(parts) == 1 or which == 'every part' else 'are'} wrong"
 
 
 def increments(pairs: Pairs) -> str:
@@ -260,8 +265,8 @@ def increments(pairs: Pairs) -> str:
     for q, a in pairs:
         given, right = np.asarray(a["hidden"]), np.asarray(q.expected["hidden"])
         if q.network["L"] > 1 and np.allclose(given[0], right[0], rtol=1e-12, atol=0):
-            if (r := _constant(given[1] - given[0], right[1] - right[0])) is None:
+            if (r := constant(given[1] - given[0], right[1] - right[0])) is None:
                 return ""
             ratios.append((q, r))
-    name = _named(ratios) if ratios else None
-    return ", ".join(dict.fromkeys(f"(h_1 - h_0)/right = {r:.6f} = {name}{_at(q, name)}" for q, r in ratios[:9])) if name else ""
+    name = named(ratios) if ratios else None
+    return ", ".join(dict.fromkeys(f"(h_1 - h_0)/right = {r:.6f} = {name}{at_sizes(q, name)}" for q, r in ratios[:9])) if name else ""

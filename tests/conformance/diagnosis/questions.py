@@ -31,12 +31,13 @@ from depthlimit.theory.quantity import Array
 METHODS = ("forward", "loss", "gradients", "velocity", "neural_ode", "flow")  # in the order in which one builds on another
 Answer = Mapping[str, Array] | Misbehaviour | None  # None: unsupported
 ONCE, AGAIN, TWICE, ALONE, TOGETHER = "asked once", "asked again", "asked twice in succession", "one sample alone", "in a batch"
+PROBED = "in a network of one number"
 _SLACK = 2.0**-40  # of an answer's size: rounding of an answer of which no better radius is known
 
 
 @dataclass(frozen=True)
 class Question:
-    """One call. `occasion`: ONCE, or another one for what was asked before as `of` (in a batch, after `others`)."""
+    """One call. `occasion`: ONCE, or another one for what was asked before as `of` (in a batch, after `others` or as the `first`)."""
 
     method: str
     network: Network
@@ -44,14 +45,16 @@ class Question:
     occasion: str = ONCE
     of: Question | None = None
     others: tuple[Question, ...] = ()
+    first: bool = False
 
     def put(self, implementation: Any) -> Answer:
         """The implementation's answer, or how it misbehaves."""
         try:
             with np.errstate(all="ignore"):
                 if self.occasion == TOGETHER:
-                    calls = [(q.network, *q.arguments.values()) for q in (*self.others, self)]
-                    found = batch(implementation, self.method, calls)[-1]
+                    order = (self, *self.others) if self.first else (*self.others, self)
+                    calls = [(q.network, *q.arguments.values()) for q in order]
+                    found = batch(implementation, self.method, calls)[0 if self.first else -1]
                 else:
                     found = call(implementation, self.method, self.network, **self.arguments)
         except MethodUnsupported:
@@ -114,6 +117,10 @@ class Question:
             share = max(float(np.max(radius, initial=0.0)) / scale if scale else 0.0, _SLACK)
             size = np.maximum(euclid(rows[0]), euclid(rows[1]))
             more = share * np.maximum(size - euclid(rows[2]), 0.0)  # where both are larger than the right answer, so is what they may err
+            if self.method == "flow" and k in BLOCKS:  # and where both have moved further
+                start = np.ravel(self.arguments["params"][k])
+                moved = np.minimum(euclid(rows[0] - start), euclid(rows[1] - start))
+                more = more + np.maximum(asked(self.network, moved, size) - asked(self.network, euclid(rows[2] - start), size), 0.0)
             out[k] = _ratio(euclid(rows[0] - rows[1]), radius + more)
         return out
 
@@ -186,7 +193,7 @@ def _loss_radius(run: _Run, errors: Arrays) -> Array:
 
 SIZES = (  # d, dout, q, m, L, n
     (2, 3, 5, 7, 4, 6),
-    (3, 2, 4, 5, 7, 3),
+    (3, 2, 5, 4, 7, 3),
     (4, 5, 6, 2, 3, 7),
     (1, 1, 2, 3, 1, 1),
     (3, 2, 4, 4, 2, 5),
@@ -237,6 +244,17 @@ def _asked(method: str, network: Network, arguments: Mapping[str, Any], **more: 
     return Question(method, network, {k: {**arguments, **more}[k] for k in ARGUMENTS[method]})
 
 
+_GRID = np.linspace(-6, 6, 240)  # arguments of σ, without 0, where a normalisation has no value
+
+
+def _probes() -> Iterator[Question]:
+    """Networks with all sizes and weights 1 for each σ of the cases: h_1 - h_0 is σ at the samples."""
+    ones = {k: np.ones(shape) for k, shape in (("A", (1, 1)), ("V", (1, 1, 1)), ("W", (1, 1, 1)), ("B", (1, 1)))}
+    for name, a, b in dict.fromkeys((s["activation"]["name"], s["activation"]["a"], s["activation"]["b"]) for s, _ in _cases()):
+        network = _network((1, 1, 1, 1, 1, len(_GRID)), name, a, b)
+        yield replace(_asked("forward", network, {"params": ones, "x": _GRID[:, None]}), occasion=PROBED)
+
+
 def _halved(params: Arrays) -> dict[str, Array]:
     return {k: 0.5 * v for k, v in params.items()}
 
@@ -252,7 +270,9 @@ def _again(first: Sequence[Question], samples: bool = True) -> Iterator[Question
         for i in range(len(other.arguments["x"])):
             few = {k: v[i : i + 1] if k in ("x", "y") else v for k, v in other.arguments.items()}
             yield replace(other, arguments=few, occasion=ALONE, of=other)
+        yield replace(between, occasion=AGAIN, of=between)
         yield replace(q, occasion=TOGETHER, of=q, others=(between, between))
+        yield replace(q, occasion=TOGETHER, of=q, others=(between, between), first=True)
         yield replace(other, occasion=TOGETHER, of=other, others=(first[2], q))
 
 
@@ -286,7 +306,7 @@ def _standard() -> tuple[Question, ...]:
     found: list[Question] = []
     for method in METHODS[:4]:
         once = [_asked(method, s, arguments) for s, arguments in _cases()]
-        found += [*once, *_again(once)]
+        found += [*once, *_again(once), *(_probes() if method == "forward" else ())]
     found += [replace(q, occasion=AGAIN, of=q) for q in found if q.network is _cases()[0][0] and q.occasion == ONCE]
     for once in (list(_odes()), list(_flows())):
         found += [*once, *_again(once, samples=False)]

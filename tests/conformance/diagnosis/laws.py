@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from depthlimit.conformance.faults.planting import Faulty
-from depthlimit.models import flow
+from depthlimit.models import activations, flow, limit
 from depthlimit.models.clip import KINDS, project
 from depthlimit.models.flow import BLOCKS
 from depthlimit.models.implementation import Array, Arrays, Network
@@ -144,6 +144,20 @@ _RADII: dict[str, Callable[[Network, float], float]] = {
 # --- flows and neural ODEs that are solved otherwise
 
 
+_FLOWS: dict[bytes, dict[str, Array]] = {}  # right flows: hypotheses ask for the same ones over and over
+
+
+def right_flow(spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
+    """The reference's, from scratch only once."""
+    arrays = [np.ascontiguousarray(v).tobytes() for v in (*(params[k] for k in BLOCKS), x, y, np.asarray(times))]
+    key = b"|".join([repr(sorted(spec.items(), key=str)).encode(), *arrays])
+    if key not in _FLOWS:
+        if len(_FLOWS) > 500:
+            _FLOWS.clear()
+        _FLOWS[key] = NumpyImplementation().flow(spec, params, x, y, times)
+    return {k: v.copy() for k, v in _FLOWS[key].items()}
+
+
 class Flow(NumpyImplementation):
     """The right states at other times: at(times, spec) are the times, one for each."""
 
@@ -154,8 +168,33 @@ class Flow(NumpyImplementation):
         """The flow at other times."""
         asked = np.maximum(self.at(times, spec), 0.0)
         at, back = np.unique(asked, return_inverse=True)
-        found = {k: v[back] for k, v in super().flow(spec, params, x, y, at).items()}
-        return {**super().flow(spec, params, x, y, times), "loss": found["loss"]} if self.only_loss else found
+        found = {k: v[back] for k, v in right_flow(spec, params, x, y, at).items()}
+        return {**right_flow(spec, params, x, y, times), "loss": found["loss"]} if self.only_loss else found
+
+
+class Resting(NumpyImplementation):
+    """Layers of the returned states stay where they were."""
+
+    def __init__(self, blocks: str, layer: int | None = None) -> None:
+        self.blocks, self.layer = blocks, ... if layer is None else layer
+
+    def flow(self, spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
+        """The flow, with these at the start."""
+        found = right_flow(spec, params, x, y, times)
+        for k in self.blocks:
+            for state in found[k]:
+                state[self.layer] = params[k][self.layer]
+        return found
+
+
+class BySample(Faulty):
+    """The clip acts on the velocity of each sample, and then their mean is taken."""
+
+    def velocity(self, spec: Network, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
+        """The mean of clipped velocities."""
+        one = NumpyImplementation()
+        each = [one.velocity(spec, params, x[i : i + 1], y[i : i + 1]) for i in range(len(x))]
+        return {k: np.mean([v[k] for v in each], axis=0) for k in BLOCKS}
 
 
 class Displacements(NumpyImplementation):
@@ -163,7 +202,7 @@ class Displacements(NumpyImplementation):
 
     def flow(self, spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
         """The way from the start."""
-        found = super().flow(spec, params, x, y, times)
+        found = right_flow(spec, params, x, y, times)
         return {**found, **{k: found[k] - params[k] for k in BLOCKS}}
 
 
@@ -181,6 +220,30 @@ class Weights(NumpyImplementation):
         found = super().neural_ode(spec, changed, x, self.at(s))
         read = {"first": x @ weights["A"].T, "last": found["hidden"][-1], "": None}[self.output]
         return found if read is None else {**found, "output": read @ weights["B"].T}
+
+
+class Field(NumpyImplementation):
+    """The neural ODE with another right-hand side: field(f, H, σ) with f = 1/√m V σ(W H/√q)."""
+
+    def __init__(self, field: Callable[[Array, Array, Callable[[Array], Array]], Array]) -> None:
+        self.field = field
+
+    def neural_ode(self, spec: Network, weights: Arrays, x: Array, s: Array) -> dict[str, Array]:
+        """(6), otherwise."""
+        start = x @ weights["A"].T
+
+        def sigma(u: Array) -> Array:
+            return activations.value(spec["activation"], u)
+
+        def rhs(at: float, state: Array) -> Array:
+            h, (V, W) = state.reshape(start.shape), (limit.weights_at(weights[k], at) for k in "VW")
+            f = sigma(h @ W.T / math.sqrt(spec["q"])) @ V.T / math.sqrt(spec["m"])
+            return np.asarray(self.field(f, h, sigma)).ravel()
+
+        stops = np.unique([*s, 1.0])
+        share = flow.local_tolerance(spec, 0.01)
+        H = start + flow.solve(rhs, start.ravel(), stops, share, [flow.Block(start.size)]).reshape(-1, *start.shape)
+        return {"hidden": H[: len(s)], "output": H[-1] @ weights["B"].T}
 
 
 def _chebyshev(convert: Callable[[Array], Array]) -> Callable[[Array], Array]:
@@ -250,8 +313,21 @@ def _flows() -> Iterator[Departure]:
     yield at("the losses along the flow are the first one", lambda t, s: np.full_like(t, t[0]), "only")
     yield at("the losses along the flow are the initial one", lambda t, s: np.zeros_like(t), "only")
     yield Departure("the flow returns displacements", Displacements)
+    for blocks in ("A", "B", "AB", "V", "W", "VW"):
+        which = " and ".join(blocks)
+        yield Departure(f"the states of {which} along the flow are the initial one", lambda b=blocks: Resting(b))  # type: ignore[misc]
+    yield Departure("the flow leaves the last layer where it was", lambda: Resting("VW", -1))
+    yield Departure("the flow leaves the first layer where it was", lambda: Resting("VW", 0))
     for step in STEPS:
         yield Departure("steps of gradient descent stand in place of the flow", lambda step=step: Descent(step))  # type: ignore[misc]
+
+
+_FIELDS: dict[str, Callable[[Array, Array, Callable[[Array], Array]], Array]] = {
+    "(6) has a term -H": lambda f, h, sigma: f - h,
+    "(6) has a term H": lambda f, h, sigma: f + h,
+    "the right-hand side of (6) has the wrong sign": lambda f, h, sigma: -f,
+    "σ acts on the right-hand side of (6) once more": lambda f, h, sigma: sigma(f),
+}
 
 
 def _odes() -> Iterator[Departure]:
@@ -266,6 +342,8 @@ def _odes() -> Iterator[Departure]:
     yield weights("the weights of (6) are the constant V_0", change=lambda c: c[:1])
     yield weights("the first coefficient in (6) is halved", change=lambda c: np.concatenate([c[:1] / 2, c[1:]]))
     yield weights("the last coefficient in (6) is left out", change=lambda c: c[:-1])
+    for sentence, field in _FIELDS.items():
+        yield Departure(sentence, lambda field=field: Field(field))  # type: ignore[misc]
     yield weights("the output of (6) is B H(0)", output="first")
     yield weights("the output of (6) is B H at the last s", output="last")
     yield weights("s is taken for an even grid on [0, 1]", at=lambda s: np.linspace(0, 1, len(s)))
@@ -278,4 +356,6 @@ def laws(method: str) -> Iterator[Departure]:
             # A flow that is wrong where the velocity is right follows another one.
             name, follow = (sentence, "both") if method == "velocity" else (f"in the flow, {sentence}", "flow")
             yield Departure(name, lambda f=formula, follow=follow: Velocity(f, follow))  # type: ignore[misc]
+    if method == "velocity":
+        yield Departure("the clip acts on samples, before their mean", BySample)
     yield from {"flow": _flows, "neural_ode": _odes}.get(method, tuple)()

@@ -14,16 +14,17 @@ consequence; what builds on a wrong method is blocked by it; anything else has a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from depthlimit.conformance.departures import departures
-from depthlimit.conformance.laws import Departure
+from depthlimit.conformance.diagnosis.departures import departures
+from depthlimit.conformance.diagnosis.laws import Departure
+from depthlimit.conformance.diagnosis.network import Changed
+from depthlimit.conformance.diagnosis.patterns import described, inconsistent, increments
+from depthlimit.conformance.diagnosis.questions import METHODS, Answer, Question, questions
 from depthlimit.conformance.oracle.failures import UPSTREAM
-from depthlimit.conformance.patterns import described, inconsistent, increments
-from depthlimit.conformance.questions import METHODS, Answer, Question, questions
 from depthlimit.models import calls
 from depthlimit.models.calls import Misbehaviour
 from depthlimit.models.data import ArrayStore
@@ -31,6 +32,7 @@ from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 
 _CALLED = {"velocity": ("gradients",)}  # what the reference's methods call of themselves
+_ROUGH = 1e-4  # the accuracy with which departures are integrated that may be far off; they remember no call, so one more does nothing
 _PROBABLE = 0.5  # of the wrong answers of a method: what explains fewer is no probable cause
 
 
@@ -41,7 +43,8 @@ class Cause:
     Args:
         sentence: what is wrong, in the words of the model.
         method: the method in which the fault shows first.
-        wrong, explained: how many answers of that method are wrong, and how many of these the cause explains.
+        wrong, explained: how many answers of that method are wrong, and how many of these the cause explains; 0 where the sentence
+            only says what is wrong.
         evidence: sentences with the numbers.
         consequences: later methods whose wrong answers the cause explains too.
         blocked: later methods that are wrong too and build on this one; nothing can be said of them before it is right.
@@ -145,6 +148,8 @@ class _Transcript:
     def __init__(self, asked: Sequence[Question], hypothesis: NumpyImplementation) -> None:
         self.asked, self.hypothesis = asked, hypothesis
         self.inherited = {method for method in METHODS if _inherited(type(hypothesis), method)}
+        if isinstance(hypothesis, Changed):
+            self.inherited |= {"forward", "loss", "gradients", "neural_ode"} - set(hypothesis.only)
         self._answers: list[Answer] = []
 
     def answer(self, i: int) -> Answer:
@@ -161,6 +166,21 @@ def _transcript(departure: Departure, asked: Sequence[Question]) -> _Transcript:
     if not isinstance(departure.make, type) or len(asked) != len(questions()):
         return _Transcript(asked, departure.make())
     return _KEPT.setdefault(departure.make, _Transcript(asked, departure.make()))
+
+
+def _far(departure: Departure, found: Asked, method: str) -> bool:
+    """Whether a hypothesis on what is integrated is far from an answer when integrated roughly: no need then to do it well."""
+    at = next((i for i in found.of(method) if isinstance(found.answers[i], Mapping)), None)
+    if method not in ("flow", "neural_ode") or at is None:
+        return False
+    q, given = found.asked[at], found.answers[at]
+    other = replace(q, network={**q.network, "rtol": _ROUGH}).put(departure.make())
+    if not isinstance(other, Mapping) or not isinstance(given, Mapping):
+        return False
+    starts = q.arguments.get("params", {"hidden": q.expected["hidden"][:1]} if method == "neural_ode" else {})
+    moved = sum(float(np.sum((v - starts.get(k, 0)) ** 2)) for k, v in q.expected.items())
+    apart, off = (sum(float(np.sum((np.asarray(given[k]) - b[k]) ** 2)) for k in q.expected) for b in (q.expected, other))
+    return bool(off > 0.1 * apart + (1e2 * _ROUGH) ** 2 * moved)
 
 
 def _fit(departure: Departure, found: Asked, method: str, skipped: frozenset[str]) -> _Fit | None:
@@ -215,9 +235,13 @@ def _evidence(found: Asked, method: str) -> Iterator[str]:
         yield text
 
 
-def _hypothesis(found: Asked, method: str, hypotheses: Iterable[Departure], skipped: frozenset[str]) -> tuple[_Fit | None, list[str]]:
+def _hypothesis(
+    found: Asked, method: str, hypotheses: Iterable[Departure], skipped: frozenset[str], rough: bool = False
+) -> tuple[_Fit | None, list[str]]:
     """The best fit and the sentences of others that explain as much; those that come first are preferred."""
-    fits = [fit for one in hypotheses if (fit := _fit(one, found, method, skipped)) is not None]
+    fits = [
+        fit for one in hypotheses if not (rough and _far(one, found, method)) and (fit := _fit(one, found, method, skipped)) is not None
+    ]
     if not fits:
         return None, []
     best = min(fits, key=_Fit.order)
@@ -255,7 +279,7 @@ def _causes(found: Asked, catalogue: Sequence[Departure]) -> list[Cause]:
         fit, rivals = _hypothesis(found, method, catalogue, frozenset(done))
         said = None if fit is not None else inconsistent(asked, found.answers, wrong, method)
         if fit is None and said is None:
-            fit, rivals = _hypothesis(found, method, departures(method), frozenset(done))
+            fit, rivals = _hypothesis(found, method, departures(method), frozenset(done), rough=True)
         if fit is not None:
             consequences = tuple(other for other in later if fit.explained[other] > _PROBABLE * len(found.of(other)))
             which = "outputs, though not states, are" if fit.partly else "answers are"
