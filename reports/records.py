@@ -18,7 +18,7 @@ from depthlimit.theory.judgement import VERDICTS
 from depthlimit.theory.record import RECORD_SCHEMA, claim_id
 
 TRIAL_KEYS = ("implementation", "sentence", "scoreboard", "failures", "causes", "sensitivity")
-FILES = ("records.jsonl", "summary.json", "constants.json", "run.json", "plan.jsonl", "curves.jsonl", "oracle.json")
+FILES = ("records.jsonl", "summary.json", "constants.json", "run.json", "plan.jsonl", "curves.jsonl", "printed.jsonl", "oracle.json")
 
 CONSTANT_KEYS = CONSTANTS_SCHEMA["items"]["properties"]["constants"]["items"]["required"]
 
@@ -147,6 +147,16 @@ def read_trial(folder: Path) -> Item | None:
     if lacking := [key for key in TRIAL_KEYS if key not in found]:
         raise RunError(f"{path.name}: without {', '.join(lacking)}; run the oracle again with --resume")
     return found
+
+
+def read_printed(folder: Path, notes: list[str]) -> list[Item]:
+    """printed.jsonl: what an implementation printed, by instance and method; empty if it printed nothing."""
+    path, out = folder / "printed.jsonl", []
+    for number, item in read_lines(path, notes) if path.exists() else ():
+        if not {"spec": str, "method": str, "calls": int, "text": str}.items() <= {k: type(v) for k, v in item.items()}.items():
+            raise RunError(f"{path.name}:{number}: expected spec, method, calls and text")
+        out.append(item)
+    return out
 
 
 def canonical(spec: Mapping[str, Any]) -> str:
