@@ -49,7 +49,7 @@ def run(
         raise BadInput("--resume: needs --out, the folder of the run to continue")
     if workers < 0 or not 0 <= seed < 2**32:
         raise BadInput(f"--workers {workers}, --seed {seed}: expected workers >= 0 and 0 <= seed < 2^32")
-    start_server()
+    start_server(implementation)
     planned = plan(
         implementation,
         device=device,

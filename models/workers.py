@@ -136,14 +136,15 @@ def work(index: int, spec_json: dict[str, Any], fatal: Mapping[str, Death]) -> t
     return index, [line(r) for r in records], curves, printed
 
 
-def start_server() -> BaseContext:
+def start_server(implementation: str) -> BaseContext:
     """The server that worker processes are forked from; it imports what they need, once, while the caller goes on planning.
 
     It never touches a device and starts no threads, so that forking it is safe. It and its children inherit that SIGINT is blocked: an
     interruption from the keyboard is left to the process that waits for them.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "depthlimit.models.verify", "depthlimit.conformance.faults"])
+    ours = ["torch"] if implementation == "torch" else []  # it takes seconds; of what others need only they know
+    context.set_forkserver_preload([*ours, "depthlimit.models.verify", "depthlimit.conformance.faults"])
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # an interruption now comes when it is unblocked here
     try:
         forkserver.ensure_running()
@@ -216,8 +217,9 @@ class Pool:
         with interrupted_after():
             if self._pool is None:
                 setup = (*self._setup, self._notes.name)
-                self._pool = ProcessPool(self._workers, initializer=_start, initargs=setup, context=start_server())
+                self._pool = ProcessPool(self._workers, initializer=_start, initargs=setup, context=start_server(self._setup[0][0]))
             future = self._pool.schedule(function, args=arguments)
+        future.add_done_callback(self._mourn)
         self._futures.append(future)
         return future.result
 
@@ -234,21 +236,27 @@ class Pool:
                 try:
                     return waiting()
                 except ProcessExpired as death:
-                    note = Path(self._notes.name) / str(death.pid)
-                    method = note.read_text().strip() if note.exists() else ""
+                    method, cause = self._autopsy(death)
                     if not method or method in fatal:
                         raise
-                    seconds = STARTING if method == FACTORY else self._setup[1]
-                    fatal[method] = calls.epitaph(death.exitcode, seconds, last_words(note.with_suffix(_PRINTED)))
-                    self._give_up(method, fatal[method])
+                    fatal[method] = cause
                     waiting = self.submit(function, *arguments, fatal)
 
         return result
 
-    def _give_up(self, method: str, death: Death) -> None:
-        """Have a method that hung too often not asked again: each time costs the timeout."""
+    def _autopsy(self, death: ProcessExpired) -> tuple[str, Death]:
+        """The method that a worker had been asked for when it died, empty if none, and of what."""
+        note = Path(self._notes.name) / str(death.pid)
+        method = note.read_text().strip() if note.exists() else ""
+        seconds = STARTING if method == FACTORY else self._setup[1]
+        return method, calls.epitaph(death.exitcode, seconds, last_words(note.with_suffix(_PRINTED)))
+
+    def _mourn(self, future: ProcessFuture[Any]) -> None:
+        """Have a method that hung too often not asked again, by the next process already: each time costs the timeout."""
+        error = None if future.cancelled() else future.exception()
+        method, death = self._autopsy(error) if isinstance(error, ProcessExpired) else ("", Death("", ""))
         self._hung[method] += death.kind == "hang"
-        if self._hung[method] == calls.PATIENCE:
+        if death.kind == "hang" and self._hung[method] == calls.PATIENCE:
             path = Path(self._notes.name) / _REFUSED
             before = json.loads(path.read_text()) if path.exists() else {}
             said = f"{death.message}, {calls.PATIENCE} times; not asked again"

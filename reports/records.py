@@ -17,7 +17,7 @@ from depthlimit.theory.constants import CONSTANTS_SCHEMA
 from depthlimit.theory.judgement import VERDICTS
 from depthlimit.theory.record import RECORD_SCHEMA, claim_id
 
-TRIAL_KEYS = ("implementation", "sentence", "scoreboard", "failures", "causes", "sensitivity")
+TRIAL_KEYS = ("implementation", "sentence", "scoreboard", "failures", "causes", "sensitivity", "margins", "printed")
 FILES = ("records.jsonl", "summary.json", "constants.json", "run.json", "plan.jsonl", "curves.jsonl", "printed.jsonl", "oracle.json")
 
 CONSTANT_KEYS = CONSTANTS_SCHEMA["items"]["properties"]["constants"]["items"]["required"]

@@ -168,7 +168,8 @@ def _curves(run: Run, label: str, ladder: bool) -> list[Drawing]:
     """
     groups: dict[tuple[str, bool, str], dict[str, Curve]] = {}
     for curve in run.curves:
-        if run.results[curve.claim].claim.label == label:
+        claim = run.results[curve.claim].claim
+        if claim.label == label and claim.relation != "=":  # errors by layer stand on the page of the implementation
             groups.setdefault((curve.axis, curve.origin == DATA, curve.spec), {}).setdefault(curve.claim, curve)
     chosen: dict[tuple[str, bool], dict[str, Curve]] = {}
     for (axis, real, _), group in groups.items():

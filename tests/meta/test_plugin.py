@@ -234,6 +234,8 @@ def test_what_an_implementation_lacks_is_skipped_with_the_reason(project: pytest
     run = json.loads((project.path / "out" / "run.json").read_text(encoding="utf-8"))
     assert any("no method neural_ode" in entry["reason"] for entry in run["skipped"])
     assert {item["verdict"] for item in lines(project.path / "out" / "records.jsonl")} == {"unsupported"}
+    trial = json.loads((project.path / "out" / "oracle.json").read_text(encoding="utf-8"))
+    assert (trial["causes"], trial["sensitivity"]) == ([], []) and (project.path / "out" / "report" / "implementation.html").is_file()
 
 
 # --- what it writes

@@ -48,6 +48,7 @@ def write(plan: Plan, run: Run, *, noticing: bool = True) -> None:
             "implementation": {**about["attributes"], "name": run.implementation},
             "sentence": outcome.sentence,
             "scoreboard": [{**vars(row), "states": dict(row.states), "reasons": list(row.reasons)} for row in outcome.scoreboard],
+            "margins": [vars(row) for row in outcome.margins],
             "causes": causes,
             "failures": _told(failed, run),
             "sensitivity": noticed,
