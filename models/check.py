@@ -155,7 +155,7 @@ def _errors(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[
             values = np.max(error, axis=tuple(i for i in range(len(AXES) - 1) if i != axis))
             layers = np.arange(number) + (number == spec.L)  # of states and adjoints there is one more than of layers
             x = layers if name == "k" else np.array(spec.times)[-number:]
-            out.append(_curve(claim, spec, name, x, values, np.ones(number)))
+            out.append(_curve(claim, spec, f"errors-{name}", x, values, np.ones(number)))
     return out
 
 

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -251,7 +252,7 @@ class Pool:
         seconds = STARTING if method == FACTORY else self._setup[1]
         return method, calls.epitaph(death.exitcode, seconds, last_words(note.with_suffix(_PRINTED)))
 
-    def _mourn(self, future: ProcessFuture[Any]) -> None:
+    def _mourn(self, future: Future[Any]) -> None:
         """Have a method that hung too often not asked again, by the next process already: each time costs the timeout."""
         error = None if future.cancelled() else future.exception()
         method, death = self._autopsy(error) if isinstance(error, ProcessExpired) else ("", Death("", ""))

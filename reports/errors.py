@@ -14,6 +14,7 @@ from depthlimit.reports.svg import INK, SERIES, to_markup
 from depthlimit.reports.words import DASH, number, power
 
 FIGURES = 12  # claims whose errors are drawn, causes first
+ERRORS = "errors-"  # before the axis of a curve of errors
 _LEAST = 1e-6  # errors below are drawn there: they are zeros of rounding
 
 
@@ -64,7 +65,7 @@ def along(curve: Curve, label: str, whole: bool) -> Drawing:
     axes.axhline(0.0, color=INK, linewidth=0.8, linestyle="--")
     panels.decades(axes.set_yticks, low, high)
     panels.numbers(axes.set_xticks, min(curve.x), max(curve.x))
-    axis = AXES[curve.axis]
+    axis = AXES[curve.axis.removeprefix(ERRORS)]
     panels.name_axes(figure, axis, "share / tolerance" if whole else "error / tolerance")
     wrong = [x for x, v in zip(curve.x, values, strict=True) if v > 1]
     what, most = axis.split()[0], curve.x[values.index(max(values))]
@@ -81,9 +82,9 @@ def of_failures(claims: Sequence[str], curves: Sequence[Curve]) -> list[Drawing]
     """A figure per claim: along the layers if it has any, on the instance with most of them."""
     out = []
     for claim in claims:
-        own = [c for c in curves if c.claim == claim]
+        own = [c for c in curves if c.claim == claim and c.axis.startswith(ERRORS)]
         if own:
-            best = max(own, key=lambda c: (c.axis == "k", len(c.x)))
+            best = max(own, key=lambda c: (c.axis.endswith("k"), len(c.x)))
             label = claim.partition("[")[0]
-            out.append(along(best, label, best.axis == "k" and label.endswith(("flow-V", "flow-W"))))
+            out.append(along(best, label, best.axis.endswith("k") and label.endswith(("flow-V", "flow-W"))))
     return out[:FIGURES]

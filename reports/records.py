@@ -31,7 +31,7 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class Curve:
-    """A measured quantity and its bound along an axis (t, L or k) of one instance.
+    """A measured quantity and its bound along an axis (t, L or k) of one instance; errors and what is allowed along errors-t and errors-k.
 
     `spec` is the digest of the instance, `label` describes it, `scale` is as in a record.
     """

@@ -77,7 +77,7 @@ def trial(run: Run) -> Row | None:
         "scoreboard": scoreboard,
         "margins": [{**row, **{key: words.number(row[key], 2) for key in ("median", "worst")}} for row in found["margins"]],
         "errors": errors.by_quantity(found["margins"]),
-        "layers": errors.of_failures([f["claim"] for f in wrong], [c for c in run.curves if run.results[c.claim].claim.relation == "="]),
+        "layers": errors.of_failures([f["claim"] for f in wrong], run.curves),
         "sensitivity": sensitivity,
         "failures": [_failure(f) for f in found["failures"]],
         "states": STATES,
