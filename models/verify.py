@@ -153,14 +153,15 @@ def make_plan(
     workers: int = 1,
     command: Sequence[str] = (),
     counts: Mapping[str, int] | None = None,
+    trusted: bool = True,
 ) -> Plan:
     """The plan of a run: the given Specs, or the corpus, the profile's generated Specs and the user's data. Raises BadInput.
 
-    counts: generated Specs per regime, in place of the profile's.
+    counts: generated Specs per regime, in place of the profile's. trusted: the implementation is made here, to see whether it can be.
     """
     if profile not in PROFILES:
         raise BadInput(f"--profile {profile}: accepted are {', '.join(PROFILES)}")
-    if (implementation, device) not in (("torch", "cpu"), ("numpy", "cpu")):  # these two cannot fail, and torch takes seconds
+    if trusted and (implementation, device) not in (("torch", "cpu"), ("numpy", "cpu")):  # these two cannot fail, and torch takes seconds
         load(implementation, device)  # a name that leads nowhere is bad input, before anything is written
     selected = select(only)
     store = arrays if arrays is not None else ArrayStore()

@@ -17,6 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -91,8 +92,13 @@ def loaded() -> Any:
     return _WORKER["implementation"]
 
 
-def trouble(fatal: Mapping[str, Death]) -> str:
-    """Why the implementation cannot be made; empty if it can."""
+def tried(plan: Plan) -> str:
+    """Why the implementation of a plan cannot be made, found out in a process of its own; empty if it can."""
+    with Pool(replace(plan, workers=1, isolated=True), Path()) as pool:
+        return str(pool.surviving(_trouble)())
+
+
+def _trouble(fatal: Mapping[str, Death]) -> str:
     try:
         with calls.without(fatal):
             loaded()

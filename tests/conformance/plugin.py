@@ -141,7 +141,7 @@ def _refuse(option: Any) -> None:
     from depthlimit.conformance.subject import OURS, plan_of
     from depthlimit.models.implementation import load
     from depthlimit.models.spec import BadInput
-    from depthlimit.models.workers import Pool, trouble
+    from depthlimit.models.workers import tried
 
     try:
         if option.depthlimit_known is not None:
@@ -150,11 +150,8 @@ def _refuse(option: Any) -> None:
             load(name, device)
     except BadInput as error:
         raise pytest.UsageError(f"--depthlimit-known, --depthlimit-implementation, --depthlimit-device: {error}") from None
-    if name not in OURS:
-        with Pool(plan_of(option), Path()) as pool:
-            said = pool.surviving(trouble)()
-        if said:
-            raise pytest.UsageError(f"--depthlimit-implementation {name}, --depthlimit-device {device}: {said}")
+    if name not in OURS and (trouble := tried(plan_of(option))):
+        raise pytest.UsageError(f"--depthlimit-implementation {name}, --depthlimit-device {device}: {trouble}")
 
 
 def _record(config: pytest.Config, out: Path | None) -> Any:

@@ -91,7 +91,7 @@ def test_a_crash_and_a_hang_fail_their_cases_and_the_session_goes_on(project: py
 
 
 def test_hypothesis_shrinks_what_a_worker_answers(deep: Subject) -> None:
-    few = settings(database=None, deadline=None, derandomize=True, max_examples=60)
+    few = settings(database=None, deadline=None, derandomize=True, max_examples=20)
     minimal = find(specs("network"), lambda spec: spec.L > 2 and bool(wrong(deep.on_corpus(spec)[0])), settings=few)
     assert minimal.L == 3 and minimal.n == minimal.m == 1 and deep.printed(minimal, True) == ["  forward printed: depth 3"]
 

@@ -66,10 +66,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def planned(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, units: int, **options: Any) -> Plan:
-    with monkeypatch.context() as patch:  # the implementation is met by workers alone
-        patch.setattr("depthlimit.models.verify.load", lambda *_: None)
-        found = plan(f"talking:{name}", examples=0, workers=1, only=["agreement", "eq3"], **options)
+def planned(name: str, units: int, **options: Any) -> Plan:
+    found = plan(f"talking:{name}", examples=0, workers=1, only=["agreement", "eq3"], **options)
     found.units = found.units[:units]
     return found
 
@@ -78,10 +76,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_all_that_is_printed_in_a_call_is_kept_with_its_method_and_passes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    found = planned("Talks", folder, monkeypatch, 3)
+def test_all_that_is_printed_in_a_call_is_kept_with_its_method_and_passes(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = planned("Talks", 3)
     run(found, folder / "out")
     assert status(lines(folder / "out" / "records.jsonl")) == 0
     heard = lines(folder / "out" / "printed.jsonl")
@@ -104,8 +100,8 @@ def test_all_that_is_printed_in_a_call_is_kept_with_its_method_and_passes(
     assert {h["unit"] for h in lines(folder / "out" / "printed.jsonl")} == {0, 1}, "of a unit that was cut off nothing is kept"
 
 
-def test_last_words_are_told_with_the_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(planned("Dies", folder, monkeypatch, 1), folder / "out")
+def test_last_words_are_told_with_the_failure(folder: Path) -> None:
+    run(planned("Dies", 1), folder / "out")
     found = read_run(folder / "out")
     assert {h["method"]: h["text"] for h in found.printed if h["method"] != "factory"} == {
         "gradients": "so far so good",
@@ -115,9 +111,9 @@ def test_last_words_are_told_with_the_failure(folder: Path, monkeypatch: pytest.
     assert "gradients: crash: the process ended with signal SIGSEGV\ngradients printed: so far so good\n" in text
 
 
-def test_a_method_that_ends_processes_by_hanging_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_method_that_ends_processes_by_hanging_is_given_up(folder: Path) -> None:
     units = PATIENCE + 2
-    run(planned("Stuck", folder, monkeypatch, units, timeout=0.1), folder / "out")
+    run(planned("Stuck", units, timeout=0.1), folder / "out")
     reasons = [r["reason"] for r in lines(folder / "out" / "records.jsonl") if r["claim"] == "agreement.loss"]
     late = "loss: hang: no answer within 0.1 s, and it could not be stopped"
     assert reasons == [late] * PATIENCE + [f"{late}, {PATIENCE} times; not asked again"] * 2
