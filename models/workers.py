@@ -125,7 +125,8 @@ def check_here(
 
     fatal: methods that ended the process on this Spec before. One that hung on `PATIENCE` others so that it had to is not asked again.
     """
-    selected = _WORKER["selected"] if ids is None else [c for c in claims() if c.id in set(ids)]
+    wanted = set(ids or ())
+    selected = _WORKER["selected"] if ids is None else [c for c in claims() if c.id in wanted]
     spec, printed, refused = Spec.model_validate(spec_json), _WORKER.get("printed"), dict(fatal)
     if printed is not None and _WORKER["refused"].exists():
         refused = {k: Death(*v) for k, v in json.loads(_WORKER["refused"].read_text()).items()} | refused

@@ -108,20 +108,20 @@ class Recorder:
         failed = [f for f in failures(items) if f.line - 1 not in known.covered and not interrupted]
         if known.problems:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        printed = [heard for c in found for heard in c.printed.values()]
+        run = Run(Path(), {"implementation": plan.implementation}, items, "", [], [], printed)
+        if self.out is not None:
+            self._write(self.out, plan, interrupted)
+            run = read_run(self.out)
         try:
-            if self.out is not None:
-                self._write(self.out, plan, interrupted)
-                if failed or plan.implementation not in OURS:
-                    trial.write(plan, read_run(self.out), noticing=False)
-                run = read_run(self.out)
-            else:
+            if self.out is None:
                 with Pool(replace(plan, workers=1), Path()) as pool:
-                    causes = trial.sought(pool, failed)
-                printed = [heard for c in found for heard in c.printed.values()]
-                run = Run(Path(), {"implementation": plan.implementation}, items, "", [], causes, printed)
+                    run = replace(run, causes=trial.sought(pool, failed))
+            elif failed or (plan.implementation not in OURS and not interrupted):
+                trial.write(plan, run, noticing=False)
+                run = read_run(self.out)
         except ProcessExpired as death:
             self.said.append(f"no diagnosis: the process of {plan.implementation} ended outside of its calls, status {death.exitcode}")
-            return
         outcome = Outcome(run, known)
         for section in (outputs.causes, outputs.known, outputs.printed):
             self.said += [*map(outputs.unescaped, section(outcome)), ""] if section(outcome) else []
