@@ -73,7 +73,7 @@ def verify(
         raise specs.BadInput("--resume: needs --out, the folder of the run to continue")
     workers = workers or len(os.sched_getaffinity(0))
     if workers > 1:
-        start_server()  # its imports take as long as the planning
+        start_server(implementation)  # its imports take as long as the planning
     try:
         plan = runs.make_plan(
             profile=profile,

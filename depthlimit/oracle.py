@@ -45,13 +45,13 @@ def run(
     from depthlimit.conformance.oracle.run import plan
     from depthlimit.models import verify as runs
     from depthlimit.models.spec import BadInput
-    from depthlimit.models.workers import start_server
+    from depthlimit.models.workers import start_server, tried
 
     if resume and out is None:
         raise BadInput("--resume: needs --out, the folder of the run to continue")
     if workers < 0 or not 0 <= seed < 2**32:
         raise BadInput(f"--workers {workers}, --seed {seed}: expected workers >= 0 and 0 <= seed < 2^32")
-    start_server()
+    start_server(implementation)
     planned = plan(
         implementation,
         device=device,
@@ -65,6 +65,8 @@ def run(
         command=command(),
     )
     listed = read_known(known) if known else None
+    if trouble := tried(planned):
+        raise BadInput(f"--implementation {implementation}, --device {device}: {trouble}")
     folder = out or new_folder()
     with progress("asking") as update:
         runs.run(planned, folder, resume=resume, progress=update)

@@ -12,9 +12,9 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,14 @@ class Misbehaviour(RuntimeError):
         self.method, self.kind = method, kind
 
 
+class Death(NamedTuple):
+    """Of what a process died in a method: kind and message of the misbehaviour, and what the method printed before."""
+
+    kind: str
+    message: str
+    printed: str = ""
+
+
 class MethodUnsupported(Exception):
     """The implementation lacks a method, or declined it with a reason."""
 
@@ -53,24 +61,25 @@ class _Watch:
     """Settings of the process, made by whoever runs it; see `watch` and `without`."""
 
     seconds: float | None = None
-    before: Callable[[str], object] = staticmethod(lambda method: None)
+    around: Callable[[str], AbstractContextManager[object]] = nullcontext
     fatal = False
-    refused: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    refused: ClassVar[Mapping[str, Death]] = {}
     late: ClassVar[Counter[str]] = Counter()
 
 
-def watch(seconds: float | None, before: Callable[[str], object] = lambda method: None, fatal: bool = False) -> None:
-    """Stop calls after so many seconds, where Python can (in the main thread, and not inside compiled code); tell `before` each method.
+def watch(seconds: float | None, around: Callable[[str], AbstractContextManager[object]] = nullcontext, fatal: bool = False) -> None:
+    """Stop calls after so many seconds, where Python can (in the main thread, and not inside compiled code).
 
-    fatal: what cannot be stopped so ends the process, a second later. A method that was late `PATIENCE` times is not asked again.
+    around: given a method, the context of its call. fatal: what cannot be stopped so ends the process, a second later. A method that was
+    late `PATIENCE` times is not asked again.
     """
-    _Watch.seconds, _Watch.before, _Watch.fatal = seconds, staticmethod(before), fatal
+    _Watch.seconds, _Watch.around, _Watch.fatal = seconds, around, fatal
     _Watch.late.clear()
 
 
 @contextmanager
-def without(methods: Mapping[str, tuple[str, str]]) -> Iterator[None]:
-    """Within the block these methods are not asked; kind and message of the misbehaviour for which they are known."""
+def without(methods: Mapping[str, Death]) -> Iterator[None]:
+    """Within the block these methods are not asked; each is answered for by what is known of it."""
     before, _Watch.refused = _Watch.refused, methods
     try:
         yield
@@ -81,45 +90,55 @@ def without(methods: Mapping[str, tuple[str, str]]) -> Iterator[None]:
 @contextmanager
 def unlimited() -> Iterator[None]:
     """Within the block calls take as long as they take and none is refused: they are of implementations of ours."""
-    seconds, before, refused = _Watch.seconds, _Watch.before, _Watch.refused
-    _Watch.seconds, _Watch.before, _Watch.refused = None, staticmethod(lambda method: None), {}
+    seconds, around, refused = _Watch.seconds, _Watch.around, _Watch.refused
+    _Watch.seconds, _Watch.around, _Watch.refused = None, nullcontext, {}
     try:
         yield
     finally:
-        _Watch.seconds, _Watch.before, _Watch.refused = seconds, staticmethod(before), refused
+        _Watch.seconds, _Watch.around, _Watch.refused = seconds, around, refused
 
 
-def epitaph(status: int, seconds: float | None) -> tuple[str, str]:
-    """Kind and message for a method in which a process ended with that status: negative for a signal."""
+def epitaph(status: int, seconds: float | None, printed: str = "") -> Death:
+    """Of a process that ended with that status, negative for a signal, in a method that had printed something."""
     if status == _LATE and seconds is not None:
-        return "hang", f"no answer within {seconds:g} s, and it could not be stopped"
+        return Death("hang", f"no answer within {seconds:g} s, and it could not be stopped", printed)
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
-    return "crash", f"the process ended with {how}"
+    return Death("crash", f"the process ended with {how}", printed)
 
 
 @contextmanager
-def _limited(method: str) -> Iterator[None]:
+def limited(method: str, least: float = 0.0) -> Iterator[None]:
+    """What a method does within the block is watched: refused if it is known to end processes, stopped after the time that it may take.
+
+    least: so many seconds in any case.
+    """
     if method in _Watch.refused:
-        raise Misbehaviour(method, *_Watch.refused[method])
-    _Watch.before(method)
+        raise Misbehaviour(method, _Watch.refused[method].kind, _Watch.refused[method].message)
+    with _Watch.around(method), _timed(method, least):
+        yield
+
+
+@contextmanager
+def _timed(method: str, least: float) -> Iterator[None]:
     if _Watch.seconds is None or threading.current_thread() is not threading.main_thread():
         yield
         return
+    seconds = max(_Watch.seconds, least)
     if _Watch.late[method] == PATIENCE:
-        raise Misbehaviour(method, "hang", f"no answer within {_Watch.seconds:g} s, {PATIENCE} times; not asked again")
+        raise Misbehaviour(method, "hang", f"no answer within {seconds:g} s, {PATIENCE} times; not asked again")
 
     def late(*_: object) -> None:
         raise _Late
 
     previous = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, _Watch.seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     if _Watch.fatal:  # a thread of its own, which needs nothing of the interpreter
-        faulthandler.dump_traceback_later(_Watch.seconds + 1, exit=True, file=_nowhere())
+        faulthandler.dump_traceback_later(seconds + 1, exit=True, file=_nowhere())
     try:
         yield
     except _Late:
         _Watch.late[method] += 1
-        raise Misbehaviour(method, "hang", f"no answer within {_Watch.seconds:g} s") from None
+        raise Misbehaviour(method, "hang", f"no answer within {seconds:g} s") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
@@ -202,7 +221,7 @@ def _asked(implementation: Any, attribute: str, name: str, calls: Sequence[tuple
         raise MethodUnsupported(f"the implementation has no method {attribute}")
     fresh = [tuple(_fresh(a) for a in arguments) for arguments in calls]
     try:
-        with _limited(name):
+        with limited(name):
             answer = how(function, list(fresh))
     except NotImplementedError as error:
         raise MethodUnsupported(f"{name}: {str(error) or 'not implemented'}") from error

@@ -26,7 +26,7 @@ from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim, supply_with
 from depthlimit.theory.enclosure import evaluate
-from depthlimit.theory.quantity import AXES, Field
+from depthlimit.theory.quantity import AXES, Array, Field
 from depthlimit.theory.record import record
 from depthlimit.theory.registry import claims
 
@@ -93,6 +93,7 @@ def check(
         records.append(record(claim, judged, spec.regime.kind, body))
         if judged.verdict in (J.HOLDS, J.VIOLATED) and claim.scale == "linear":
             curves += _curves(claim, fields, spec)
+            curves += _errors(claim, fields, spec) if judged.verdict == J.VIOLATED else []
     return records, curves
 
 
@@ -116,18 +117,45 @@ def _curves(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[
             x = np.array(spec.regime.depths)[-len(left) :]  # type: ignore[union-attr]
         else:
             x = np.arange(1, len(left) + 1)
-        out.append(
-            {
-                "claim": claim.id,
-                "regime": spec.regime.kind,
-                "spec": spec.digest(),
-                "axis": name,
-                "x": [float(v) for v in x],
-                "lhs": [float(v) if np.isfinite(v) else None for v in left],
-                "rhs": [float(v) if np.isfinite(v) else None for v in right],
-                "label": f"L={spec.L} q={spec.q} m={spec.m} n={spec.n} {spec.activation.name}",
-            }
-        )
+        out.append(_curve(claim, spec, name, x, left, right))
+    return out
+
+
+def _curve(claim: Claim, spec: Spec, axis: str, x: Array, left: Array, right: Array) -> dict[str, Any]:
+    return {
+        "claim": claim.id,
+        "regime": spec.regime.kind,
+        "spec": spec.digest(),
+        "axis": axis,
+        "x": [float(v) for v in x],
+        "lhs": [float(v) if np.isfinite(v) else None for v in left],
+        "rhs": [float(v) if np.isfinite(v) else None for v in right],
+        "label": f"L={spec.L} q={spec.q} m={spec.m} n={spec.n} {spec.activation.name}",
+    }
+
+
+def _errors(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[str, Any]]:
+    """Of an equality that ought to hold: the error in units of what is allowed, and 1, along layers and times, at the worst of the others.
+
+    V and W of a flow are compared as a whole at each time, so along the layers stand the shares that their layers have in the error.
+    """
+    if claim.relation != "=" or claim.expect is not None or RUNS[spec.regime.kind] not in (Trajectory, StateRun, CertificateRun):
+        return []
+    left, right = (evaluate(side, fields, claim.where) for side in (claim.lhs, claim.rhs))
+    difference = np.atleast_1d(left.mid - right.mid)
+    if claim.label.endswith((".flow-V", ".flow-W")):  # [batch time 1 1 entries], layers first
+        difference = difference.reshape(*difference.shape[:2], spec.L, 1, -1)
+    with np.errstate(all="ignore"):
+        size = np.sqrt(np.sum(difference**2, axis=-1)) if left.vector or right.vector else np.abs(difference)
+        error = np.where(size == 0, 0.0, size / (left.rad + right.rad))  # [batch time layer sample]
+    out = []
+    for axis, name in ((2, "k"), (1, "t")):
+        number = error.shape[axis]
+        if number > 1:
+            values = np.max(error, axis=tuple(i for i in range(len(AXES) - 1) if i != axis))
+            layers = np.arange(number) + (number == spec.L)  # of states and adjoints there is one more than of layers
+            x = layers if name == "k" else np.array(spec.times)[-number:]
+            out.append(_curve(claim, spec, f"errors-{name}", x, values, np.ones(number)))
     return out
 
 

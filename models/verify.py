@@ -3,7 +3,7 @@
     plan.jsonl      one {"origin", "spec"} a line, written and synced first: corpus, generated, data, spec
     arrays/         arrays of user data, named by SHA-256
     records.jsonl   written unit by unit (one Spec = one unit) in the order of the plan, whatever finished first
-    curves.jsonl    lines for plots
+    curves.jsonl    lines for plots;  printed.jsonl   what an implementation printed in its calls, if it did
     run.json        identity and times;  summary.json   counts and, per claim, verdict and worst tightness
     constants.json  the constants of the claims on the first Spec of each regime
 
@@ -22,10 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pebble import ProcessExpired
-
 from depthlimit import __version__
-from depthlimit.models import calls
 from depthlimit.models.check import applicable
 from depthlimit.models.constants import tables
 from depthlimit.models.corpus import WITNESSES, corpus
@@ -156,14 +153,15 @@ def make_plan(
     workers: int = 1,
     command: Sequence[str] = (),
     counts: Mapping[str, int] | None = None,
+    trusted: bool = True,
 ) -> Plan:
     """The plan of a run: the given Specs, or the corpus, the profile's generated Specs and the user's data. Raises BadInput.
 
-    counts: generated Specs per regime, in place of the profile's.
+    counts: generated Specs per regime, in place of the profile's. trusted: the implementation is made here, to see whether it can be.
     """
     if profile not in PROFILES:
         raise BadInput(f"--profile {profile}: accepted are {', '.join(PROFILES)}")
-    if (implementation, device) not in (("torch", "cpu"), ("numpy", "cpu")):  # these two cannot fail, and torch takes seconds
+    if trusted and (implementation, device) not in (("torch", "cpu"), ("numpy", "cpu")):  # these two cannot fail, and torch takes seconds
         load(implementation, device)  # a name that leads nowhere is bad input, before anything is written
     selected = select(only)
     store = arrays if arrays is not None else ArrayStore()
@@ -197,26 +195,12 @@ def cost(spec: Spec) -> float:
     return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)
 
 
-def execute(plan: Plan, todo: Sequence[int], pool: Pool) -> Iterator[tuple[int, list[str], list[str]]]:
+def execute(plan: Plan, todo: Sequence[int], pool: Pool) -> Iterator[tuple[int, list[str], list[str], list[str]]]:
     """Results of the units `todo`, in that order; with several workers the longest of each `_AHEAD` start first."""
     order = todo if plan.workers == 1 or plan.fail_fast else sorted(todo, key=lambda i: (i // _AHEAD, -cost(plan.units[i].spec)))
-
-    def submit(i: int, fatal: dict[str, tuple[str, str]]) -> Callable[[], Any]:
-        return pool.submit(work, i, plan.units[i].spec.to_json(), fatal)
-
-    results = {i: submit(i, {}) for i in order}
+    results = {i: pool.surviving(work, i, plan.units[i].spec.to_json()) for i in order}
     for i in todo:
-        fatal: dict[str, tuple[str, str]] = {}
-        while True:
-            try:
-                yield results.pop(i)()
-                break
-            except ProcessExpired as death:  # the unit again, without the method that ends processes
-                method = pool.asked_last(death)
-                if not method or method in fatal:
-                    raise
-                fatal[method] = calls.epitaph(death.exitcode, plan.timeout)
-                results[i] = submit(i, fatal)
+        yield results.pop(i)()
 
 
 # --- the run folder
@@ -317,8 +301,10 @@ def _trim(plan: Plan, out: Path) -> int:
             break
         complete, used = complete + 1, used + size
     (out / "records.jsonl").write_text("".join(records[:used]))
-    curves = [c for c in read_lines(out / "curves.jsonl") if json.loads(c)["unit"] < complete]
-    (out / "curves.jsonl").write_text("".join(curves))
+    for name in ("curves.jsonl", "printed.jsonl"):
+        kept = [text for text in read_lines(out / name) if json.loads(text)["unit"] < complete]
+        if kept or (out / name).exists():
+            (out / name).write_text("".join(kept))
     return complete
 
 
@@ -344,8 +330,12 @@ def run(
     ):
         results = execute(plan, range(done, total), pool)
         more = None
-        for index, record_lines, curve_lines in results:
+        for index, record_lines, curve_lines, printed_lines in results:
             more = more or (beside(pool) if beside else None)  # after the units, which `execute` submits first
+            if printed_lines:
+                with (out / "printed.jsonl").open("a") as printed:
+                    printed.writelines(printed_lines)
+                    _sync(printed)
             curves.writelines(curve_lines)
             _sync(curves)
             records.writelines(record_lines)

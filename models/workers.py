@@ -1,19 +1,23 @@
 """Where units run: this process or workers, which may crash and hang without taking the run along.
 
-A worker loads the implementation and the selected claims once. It writes down which method it is about to ask, so that whoever finds it
-dead can have the unit run again without that method.
+A worker loads the implementation once. It writes down which method it is about to ask, so that whoever finds it dead can have the unit
+run again without that method, and keeps apart what the implementation prints.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -23,11 +27,12 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from threadpoolctl import threadpool_limits
 
 from depthlimit.models import calls
-from depthlimit.models.calls import ARGUMENTS
+from depthlimit.models.calls import ARGUMENTS, Death, Misbehaviour
 from depthlimit.models.check import THREADS, check
 from depthlimit.models.data import stored
 from depthlimit.models.implementation import load
-from depthlimit.models.spec import Spec
+from depthlimit.models.printed import Printed, last_words
+from depthlimit.models.spec import BadInput, Spec
 from depthlimit.theory.record import line
 from depthlimit.theory.registry import claims
 
@@ -35,8 +40,8 @@ if TYPE_CHECKING:
     from depthlimit.models.verify import Plan
 
 _NOTE = 24  # characters of the name of a method
-
-
+_PRINTED, _REFUSED = ".printed", "refused.json"
+FACTORY, STARTING = "factory", 60.0  # what makes the implementation, named like a method, and the seconds that it may take in any case
 _WORKER: dict[str, Any] = {}
 
 
@@ -55,28 +60,54 @@ class _Only:
 def _start(implementation: tuple[str, str, list[str]], timeout: float | None, ids: list[str], arrays: str, notes: str | None) -> None:
     """Initialise a worker: one thread, one implementation (name, device, methods), the selected claims.
 
-    In a file of its own in `notes` it writes down what it is about to ask, for whoever finds it dead.
+    In a file of its own in `notes` it writes down what it is about to ask, for whoever finds it dead, and in another what that prints.
     """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(THREADS)
     wanted = set(ids)
-    name, device, methods = implementation
-    found = load(name, device)
-    _WORKER.update(
-        implementation=_Only(found, methods) if methods else found,
-        selected=[c for c in claims() if c.id in wanted],
-        arrays=stored(Path(arrays)),
-    )
+    _WORKER.clear()
+    _WORKER.update(named=implementation, selected=[c for c in claims() if c.id in wanted], arrays=stored(Path(arrays)))
     if notes is None:
         calls.watch(timeout)
-    else:
-        handle = os.open(Path(notes) / str(os.getpid()), os.O_CREAT | os.O_WRONLY)
-        calls.watch(timeout, lambda method: os.pwrite(handle, method.ljust(_NOTE).encode(), 0), fatal=True)
+        return
+    note = Path(notes) / str(os.getpid())
+    handle = os.open(note, os.O_CREAT | os.O_WRONLY)
+    printed = Printed(note.with_suffix(_PRINTED))
+    _WORKER.update(printed=printed, refused=Path(notes) / _REFUSED)
+
+    def around(method: str) -> contextlib.AbstractContextManager[None]:
+        os.pwrite(handle, method.ljust(_NOTE).encode(), 0)
+        return printed.during(method)
+
+    calls.watch(timeout, around, fatal=True)
 
 
 def loaded() -> Any:
-    """The implementation of this worker."""
+    """The implementation of this worker, made when it is first asked for; what its factory raises is passed on."""
+    if "implementation" not in _WORKER:
+        name, device, methods = _WORKER["named"]
+        with calls.limited(FACTORY, STARTING):
+            found = load(name, device)
+        _WORKER["implementation"] = _Only(found, methods) if methods else found
     return _WORKER["implementation"]
+
+
+def tried(plan: Plan) -> str:
+    """Why the implementation of a plan cannot be made, found out in a process of its own; empty if it can."""
+    with Pool(replace(plan, workers=1, isolated=True), Path()) as pool:
+        return str(pool.surviving(_trouble)())
+
+
+def _trouble(fatal: Mapping[str, Death]) -> str:
+    try:
+        with calls.without(fatal):
+            loaded()
+    except (BadInput, Misbehaviour) as error:
+        last = fatal[FACTORY].printed if FACTORY in fatal else ""
+        return f"{error}\n{last}".strip()
+    except BaseException as error:  # whatever the factory raises, and of a class that another process need not know
+        return f"{FACTORY}: {type(error).__name__}: {error}"
+    return ""
 
 
 def single_threaded() -> contextlib.AbstractContextManager[Any]:
@@ -87,21 +118,41 @@ def single_threaded() -> contextlib.AbstractContextManager[Any]:
     return limits
 
 
-def work(index: int, spec_json: dict[str, Any], fatal: dict[str, tuple[str, str]]) -> tuple[int, list[str], list[str]]:
-    """Records and curves of one unit as lines. `fatal`: methods that ended the process on this unit before, with kind and message."""
-    with single_threaded(), calls.without(fatal):
-        records, curves = check(Spec.model_validate(spec_json), _WORKER["implementation"], _WORKER["arrays"], _WORKER["selected"])
-    return index, [line(r) for r in records], [line({"unit": index, **c}) for c in curves]
+def check_here(
+    spec_json: dict[str, Any], ids: Sequence[str] | None, fatal: Mapping[str, Death]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Records, curves and what was printed on one Spec, by the claims of the plan or those named.
+
+    fatal: methods that ended the process on this Spec before. One that hung on `PATIENCE` others so that it had to is not asked again.
+    """
+    wanted = set(ids or ())
+    selected = _WORKER["selected"] if ids is None else [c for c in claims() if c.id in wanted]
+    spec, printed, refused = Spec.model_validate(spec_json), _WORKER.get("printed"), dict(fatal)
+    if printed is not None and _WORKER["refused"].exists():
+        refused = {k: Death(*v) for k, v in json.loads(_WORKER["refused"].read_text()).items()} | refused
+    with single_threaded(), calls.without(refused), contextlib.nullcontext() if printed is None else printed.of_unit():
+        records, curves = check(spec, loaded(), _WORKER["arrays"], selected)
+    heard = {method: {"calls": 1, "text": death.printed} for method, death in fatal.items() if death.printed}
+    heard |= {} if printed is None else printed.heard
+    return records, curves, [{"spec": spec.digest(), "method": method, **words} for method, words in heard.items()]
 
 
-def start_server() -> BaseContext:
+def work(index: int, spec_json: dict[str, Any], fatal: Mapping[str, Death]) -> tuple[int, list[str], list[str], list[str]]:
+    """One unit: records, curves and what was printed, as lines."""
+    records, *more = check_here(spec_json, None, fatal)
+    curves, printed = ([line({"unit": index, **item}) for item in items] for items in more)
+    return index, [line(r) for r in records], curves, printed
+
+
+def start_server(implementation: str) -> BaseContext:
     """The server that worker processes are forked from; it imports what they need, once, while the caller goes on planning.
 
     It never touches a device and starts no threads, so that forking it is safe. It and its children inherit that SIGINT is blocked: an
     interruption from the keyboard is left to the process that waits for them.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "depthlimit.models.verify", "depthlimit.conformance.faults"])
+    ours = ["torch"] if implementation == "torch" else []  # it takes seconds; of what others need only they know
+    context.set_forkserver_preload([*ours, "depthlimit.models.verify", "depthlimit.conformance.faults"])
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # an interruption now comes when it is unblocked here
     try:
         forkserver.ensure_running()
@@ -140,6 +191,7 @@ class Pool:
         self._pool: ProcessPool | None = None
         self._futures: list[ProcessFuture[Any]] = []
         self._started = False
+        self._hung: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -173,12 +225,49 @@ class Pool:
         with interrupted_after():
             if self._pool is None:
                 setup = (*self._setup, self._notes.name)
-                self._pool = ProcessPool(self._workers, initializer=_start, initargs=setup, context=start_server())
+                self._pool = ProcessPool(self._workers, initializer=_start, initargs=setup, context=start_server(self._setup[0][0]))
             future = self._pool.schedule(function, args=arguments)
+        future.add_done_callback(self._mourn)
         self._futures.append(future)
         return future.result
 
-    def asked_last(self, death: ProcessExpired) -> str:
-        """The method that a worker had been asked for when it died; empty if none."""
+    def surviving(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """`submit` for a function whose last argument is what methods ended a process (see `calls.without`).
+
+        It is called again without the method of which a process died. Raises `ProcessExpired` if it died of something else.
+        """
+        waiting, fatal = self.submit(function, *arguments, {}), dict[str, Death]()
+
+        def result() -> Any:
+            nonlocal waiting
+            while True:
+                try:
+                    return waiting()
+                except ProcessExpired as death:
+                    method, cause = self._autopsy(death)
+                    if not method or method in fatal:
+                        raise
+                    fatal[method] = cause
+                    waiting = self.submit(function, *arguments, fatal)
+
+        return result
+
+    def _autopsy(self, death: ProcessExpired) -> tuple[str, Death]:
+        """The method that a worker had been asked for when it died, empty if none, and of what."""
         note = Path(self._notes.name) / str(death.pid)
-        return note.read_text().strip() if note.exists() else ""
+        method = note.read_text().strip() if note.exists() else ""
+        seconds = STARTING if method == FACTORY else self._setup[1]
+        return method, calls.epitaph(death.exitcode, seconds, last_words(note.with_suffix(_PRINTED)))
+
+    def _mourn(self, future: Future[Any]) -> None:
+        """Have a method that hung too often not asked again, by the next process already: each time costs the timeout."""
+        error = None if future.cancelled() else future.exception()
+        method, death = self._autopsy(error) if isinstance(error, ProcessExpired) else ("", Death("", ""))
+        self._hung[method] += death.kind == "hang"
+        if death.kind == "hang" and self._hung[method] == calls.PATIENCE:
+            path = Path(self._notes.name) / _REFUSED
+            before = json.loads(path.read_text()) if path.exists() else {}
+            said = f"{death.message}, {calls.PATIENCE} times; not asked again"
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(json.dumps({**before, method: Death(death.kind, said)}))
+            os.replace(temporary, path)

@@ -17,8 +17,8 @@ from depthlimit.theory.constants import CONSTANTS_SCHEMA
 from depthlimit.theory.judgement import VERDICTS
 from depthlimit.theory.record import RECORD_SCHEMA, claim_id
 
-TRIAL_KEYS = ("implementation", "sentence", "scoreboard", "failures", "causes", "sensitivity")
-FILES = ("records.jsonl", "summary.json", "constants.json", "run.json", "plan.jsonl", "curves.jsonl", "oracle.json")
+TRIAL_KEYS = ("implementation", "sentence", "scoreboard", "failures", "causes", "sensitivity", "margins", "printed")
+FILES = ("records.jsonl", "summary.json", "constants.json", "run.json", "plan.jsonl", "curves.jsonl", "printed.jsonl", "oracle.json")
 
 CONSTANT_KEYS = CONSTANTS_SCHEMA["items"]["properties"]["constants"]["items"]["required"]
 
@@ -31,7 +31,7 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class Curve:
-    """A measured quantity and its bound along an axis (t, L or k) of one instance.
+    """A measured quantity and its bound along an axis (t, L or k) of one instance; errors and what is allowed along errors-t and errors-k.
 
     `spec` is the digest of the instance, `label` describes it, `scale` is as in a record.
     """
@@ -147,6 +147,16 @@ def read_trial(folder: Path) -> Item | None:
     if lacking := [key for key in TRIAL_KEYS if key not in found]:
         raise RunError(f"{path.name}: without {', '.join(lacking)}; run the oracle again with --resume")
     return found
+
+
+def read_printed(folder: Path, notes: list[str]) -> list[Item]:
+    """printed.jsonl: what an implementation printed, by instance and method; empty if it printed nothing."""
+    path, out = folder / "printed.jsonl", []
+    for number, item in read_lines(path, notes) if path.exists() else ():
+        if not {"spec": str, "method": str, "calls": int, "text": str}.items() <= {k: type(v) for k, v in item.items()}.items():
+            raise RunError(f"{path.name}:{number}: expected spec, method, calls and text")
+        out.append(item)
+    return out
 
 
 def canonical(spec: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from depthlimit.reports import words
+from depthlimit.reports import errors, words
 from depthlimit.reports.aggregate import Run
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.paper.protocol import compares
@@ -71,9 +71,13 @@ def trial(run: Run) -> Row | None:
         }
         for row in found["sensitivity"]
     ]
+    wrong = sorted(found["failures"], key=lambda f: bool(f["blocked"]))
     return {
         **found,
         "scoreboard": scoreboard,
+        "margins": [{**row, **{key: words.number(row[key], 2) for key in ("median", "worst")}} for row in found["margins"]],
+        "errors": errors.by_quantity(found["margins"]),
+        "layers": errors.of_failures([f["claim"] for f in wrong], run.curves),
         "sensitivity": sensitivity,
         "failures": [_failure(f) for f in found["failures"]],
         "states": STATES,

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from depthlimit.reports import figures, formulas, tables, words
 from depthlimit.reports.aggregate import DATA, Result, Run, time_of
-from depthlimit.reports.curves import measured_and_bound
+from depthlimit.reports.curves import AXES, measured_and_bound
 from depthlimit.reports.panels import Drawing
 from depthlimit.reports.records import Curve
 from depthlimit.theory.claim import Claim, Role
@@ -168,7 +168,7 @@ def _curves(run: Run, label: str, ladder: bool) -> list[Drawing]:
     """
     groups: dict[tuple[str, bool, str], dict[str, Curve]] = {}
     for curve in run.curves:
-        if run.results[curve.claim].claim.label == label:
+        if run.results[curve.claim].claim.label == label and curve.axis in AXES:  # errors stand on the page of the implementation
             groups.setdefault((curve.axis, curve.origin == DATA, curve.spec), {}).setdefault(curve.claim, curve)
     chosen: dict[tuple[str, bool], dict[str, Curve]] = {}
     for (axis, real, _), group in groups.items():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from depthlimit.models.printed import shortened
 from depthlimit.theory import judgement as J
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.record import claim_id
@@ -23,10 +25,19 @@ def explain(item: Record) -> str:
         f"  {claim.meaning} ({claim.source})",
         f"  {claim.lhs} {claim.relation} {claim.rhs}",
         *(f"    {symbol} = {definition}" for symbol, definition in claim.where.items()),
-        *(f"  {side} = {item[side]!r} ± {item[f'{side}_radius']!r}{_unit(item)}" for side in ("lhs", "rhs")),
-        f"  log10 tightness {item['log10_tightness']!r}{f', at {at}' if at else ''}",
+        *(f"  {side} = {item[side]!r} ± {item[f'{side}_radius']!r}{_unit(item)}" for side in ("lhs", "rhs") if item[side] is not None),
+        *([f"  log10 tightness {value!r}{f', at {at}' if at else ''}"] if (value := item["log10_tightness"]) is not None or at else []),
     ]
     return "\n".join([*lines, *([f"  {item['reason']}"] if item["reason"] else [])])
+
+
+def printed(heard: Iterable[Mapping[str, Any]], length: int = 200) -> list[str]:
+    """A line per method that printed something on an instance: items of printed.jsonl."""
+    out = []
+    for item in heard:
+        often = f" (in {item['calls']} calls)" if item["calls"] > 1 else ""
+        out.append(f"{item['method']} printed{often}: {shortened(' '.join(item['text'].split()), length)}")
+    return out
 
 
 def replay(file: Path, line: int, implementation: str, device: str = "cpu") -> str:

@@ -81,6 +81,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"what one call may take (default: {TIMEOUT:g})",
     )
     group.addoption(
+        "--depthlimit-known",
+        metavar="FILE",
+        help="TOML file with the known failures, as `depthlimit oracle run --known` takes it",
+    )
+    group.addoption(
         "--depthlimit-out",
         metavar="DIR",
         help="write records and the report there, as `depthlimit verify` does",
@@ -104,48 +109,77 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "depthlimit(claim, regime): a check of depthlimit.conformance")
     option = config.option
     if hasattr(config, "workerinput"):
-        option.depthlimit_seed = config.workerinput[PROPERTY]
+        option.depthlimit_seed, option.depthlimit_known = config.workerinput[PROPERTY]
         return
     if option.depthlimit_seed is None:
         option.depthlimit_seed = secrets.randbelow(2**32) if option.depthlimit_profile == "deep" else 0
-    _refuse(option.depthlimit_implementation, option.depthlimit_device)
+    if option.depthlimit_known is not None:
+        option.depthlimit_known = str(config.invocation_params.dir / option.depthlimit_known)
+    _refuse(option)
     if option.depthlimit_out is not None:
         out = config.invocation_params.dir / option.depthlimit_out
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise pytest.UsageError(f"--depthlimit-out {out}: holds files already; give a new or an empty folder")
         if not option.collectonly:
             _record(config, out)
+    else:
+        config.pluginmanager.register(_Waiting(config), "depthlimit-waiting")
     named = any(arg.startswith("depthlimit.conformance") for arg in config.args)
     if (named or option.depthlimit_out is not None) and getattr(option, "dist", "no") == "load":
         option.dist = "loadgroup"  # `-n` alone would have several workers run the same Spec
 
 
-def _refuse(name: str, device: str) -> None:
-    """Raise UsageError for an implementation that leads nowhere; each test says what device torch lacks."""
-    if name == "torch" or (name == "numpy" and device == "cpu"):
+def _refuse(option: Any) -> None:
+    """Raise UsageError for an implementation that leads nowhere and for a bad list of known failures.
+
+    Each test says what device torch lacks. The factory of somebody else's may crash and hang, so it is tried in a process of its own.
+    """
+    name, device = option.depthlimit_implementation, option.depthlimit_device
+    if option.depthlimit_known is None and (name == "torch" or (name == "numpy" and device == "cpu")):
         return
-    from depthlimit.models.implementation import load  # heavy, as all imports in functions here
+    from depthlimit.conformance.oracle.known import read_known  # heavy, as all imports in functions here
+    from depthlimit.conformance.subject import OURS, plan_of
+    from depthlimit.models.implementation import load
     from depthlimit.models.spec import BadInput
+    from depthlimit.models.workers import tried
 
     try:
-        load(name, device)
+        if option.depthlimit_known is not None:
+            read_known(Path(option.depthlimit_known))
+        if name == "numpy":
+            load(name, device)
     except BadInput as error:
-        raise pytest.UsageError(f"--depthlimit-implementation, --depthlimit-device: {error}") from None
-    except Exception as error:
-        raised = f"{type(error).__name__}: {error}"
-        raise pytest.UsageError(f"--depthlimit-implementation {name} cannot be made; {raised}") from error
+        raise pytest.UsageError(f"--depthlimit-known, --depthlimit-implementation, --depthlimit-device: {error}") from None
+    if name not in OURS and (trouble := tried(plan_of(option))):
+        raise pytest.UsageError(f"--depthlimit-implementation {name}, --depthlimit-device {device}: {trouble}")
 
 
-def _record(config: pytest.Config, out: Path) -> None:
+def _record(config: pytest.Config, out: Path | None) -> Any:
     from depthlimit.conformance.recorder import Recorder
 
-    config.pluginmanager.register(Recorder(config, out), "depthlimit-recorder")
+    recorder = Recorder(config, out)
+    config.pluginmanager.register(recorder, "depthlimit-recorder")
+    return recorder
+
+
+class _Waiting:
+    """Of a run without --depthlimit-out: registers the recorder, which imports much, with the first test that has something to tell."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Hand over to the recorder."""
+        if any(name == PROPERTY for name, _ in report.user_properties):
+            self.config.pluginmanager.unregister(self)
+            _record(self.config, None).pytest_runtest_logreport(report)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist the seed, which may have been drawn."""
-    node.workerinput[PROPERTY] = node.config.option.depthlimit_seed
+    """Tell a worker of pytest-xdist the seed, which may have been drawn, and where the known failures are."""
+    option = node.config.option
+    node.workerinput[PROPERTY] = option.depthlimit_seed, option.depthlimit_known
 
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)
@@ -175,17 +209,20 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def depthlimit_subject(request: pytest.FixtureRequest) -> Subject:
+def depthlimit_subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     """The implementation under test and its records, each Spec run once per process."""
     from depthlimit.conformance.subject import Subject
 
-    return Subject.of(request.session)
+    subject = Subject.of(request.session)
+    yield subject
+    subject.close()
 
 
 @pytest.fixture
-def depthlimit_kept(request: pytest.FixtureRequest) -> Iterator[list[dict[str, Any]]]:
+def depthlimit_kept(request: pytest.FixtureRequest, depthlimit_subject: Subject) -> Iterator[list[dict[str, Any]]]:
     """A list for what the test records; it leaves a worker with the teardown report, the last one sent."""
     kept: list[dict[str, Any]] = []
     yield kept
-    if request.config.option.depthlimit_out is not None:
-        request.node.user_properties.append((PROPERTY, json.dumps(kept, separators=(",", ":"))))
+    everything = request.config.option.depthlimit_out is not None
+    if told := kept if everything else depthlimit_subject.told(kept):
+        request.node.user_properties.append((PROPERTY, json.dumps(told, separators=(",", ":"))))

@@ -15,6 +15,7 @@ from depthlimit.conformance.faults import FAULTS, SPECS
 from depthlimit.conformance.faults.planting import Fault, Faulty
 from depthlimit.conformance.faults.unseen import UNSEEN
 from depthlimit.models import calls
+from depthlimit.models.calls import Death
 from depthlimit.models.implementation import Array, Arrays, Network
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.workers import single_threaded
@@ -225,6 +226,6 @@ def test_every_departure_shows_in_the_questions(method: str) -> None:
 
 
 def test_a_method_that_is_known_to_end_its_process_is_not_asked() -> None:
-    with calls.without({"gradients": ("crash", "the process ended with signal SIGSEGV")}):
+    with calls.without({"gradients": Death("crash", "the process ended with signal SIGSEGV")}):
         first = diagnose(NumpyImplementation())[0]
     assert (first.method, first.sentence) == ("gradients", "a call ends its process")

@@ -17,6 +17,7 @@ from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.strategies import GENERATED
 from depthlimit.models.trajectory import Trajectory
 from depthlimit.models.verify import Plan, run, status
+from depthlimit.models.workers import tried
 from depthlimit.theory import judgement as J
 from depthlimit.theory.registry import claims
 
@@ -61,6 +62,15 @@ class Swallows(NumpyImplementation):
 class Leaves(NumpyImplementation):
     def loss(self, *a):
         raise SystemExit(3)
+
+
+def Aborting():
+    os.write(2, b"no device")
+    os.abort()
+
+
+def Refusing():
+    raise ValueError("not today")
 
 
 class Doubled(NumpyImplementation):
@@ -156,6 +166,20 @@ def test_a_flow_with_one_saved_time_is_asked_again_too() -> None:
 def test_methods_that_are_not_named_are_not_asked(folder: Path) -> None:
     found = records(planned("Crash", units=1, methods=["forward", "loss"]), folder)
     assert status(found) == 0 and {r["verdict"] for r in found if subject(r) == "gradients"} == {"unsupported"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Partial", ""),
+        ("Aborting", "factory: crash: the process ended with signal SIGABRT\nno device"),
+        ("Refusing", "factory: ValueError: not today"),
+        ("Missing", "has no 'Missing'"),
+    ],
+)
+def test_an_implementation_is_tried_where_it_may_crash(folder: Path, name: str, text: str) -> None:
+    said = tried(planned(name))
+    assert text in said and bool(said) == bool(text)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from depthlimit.models.strategies import GENERATED
 # pytester forgets modules that a run in this process is the first to import, and torch cannot be imported twice.
 LOADED = (recorder, torch_implementation)
 CHECKS = ("--pyargs", "depthlimit.conformance", "-p", "no:cacheprovider")
-OPTIONS = ("implementation", "device", "require-device", "out", "profile", "seed")
+OPTIONS = ("implementation", "device", "require-device", "timeout", "known", "out", "profile", "seed")
 
 WRONG = """
 from depthlimit.models.reference import NumpyImplementation
@@ -132,7 +132,7 @@ def test_a_deep_run_draws_a_seed_unless_one_is_given_and_tells_it(project: pytes
             "implementation numpy runs on",
         ),
         (("--depthlimit-implementation", "nowhere:factory"), "no module 'nowhere'"),
-        (("--depthlimit-implementation", "json:loads"), "json:loads cannot be made; TypeError"),
+        (("--depthlimit-implementation", "json:loads"), "json:loads.*factory: TypeError"),
         (("--depthlimit-out", "full"), "holds files already"),
     ],
 )
@@ -234,6 +234,8 @@ def test_what_an_implementation_lacks_is_skipped_with_the_reason(project: pytest
     run = json.loads((project.path / "out" / "run.json").read_text(encoding="utf-8"))
     assert any("no method neural_ode" in entry["reason"] for entry in run["skipped"])
     assert {item["verdict"] for item in lines(project.path / "out" / "records.jsonl")} == {"unsupported"}
+    trial = json.loads((project.path / "out" / "oracle.json").read_text(encoding="utf-8"))
+    assert (trial["causes"], trial["sensitivity"]) == ([], []) and (project.path / "out" / "report" / "implementation.html").is_file()
 
 
 # --- what it writes

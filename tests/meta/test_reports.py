@@ -469,6 +469,11 @@ def test_planted_faults_show_what_catches_them_and_what_only_one_claim_catches(p
 TRIAL = {
     "implementation": {"name": "theirs <b>", "version": "0.3", "language": "Julia", "activations": ["tanh", "sin"]},
     "sentence": "2 of 9 claims checked on theirs fail.",
+    "margins": [
+        {**{"method": "forward", "quantity": "hidden", "claims": [INSTANT.id], "records": 7, "exact": 2}, "worst": 4e3, "median": 0.25},
+        {**{"method": "loss", "quantity": "loss", "claims": [ENERGY.id], "records": 5, "exact": 5}, "worst": 0.0, "median": 0.0},
+    ],
+    "printed": [{"method": "forward", "instances": 2, "text": "mind <the> step"}],
     "scoreboard": [
         {"method": "forward", "states": {"checked": 2, "fails": 1}, "margin": 3.5, "reasons": []},
         {"method": "flow", "states": {}, "margin": None, "reasons": ["the implementation has no method flow"]},
@@ -488,6 +493,7 @@ TRIAL = {
             **{"claim": INSTANT.id, "method": "forward", "blocked": "", "verdict": "violated", "reason": "", "scale": "linear", "count": 3},
             **{"lhs": 2.0, "lhs_radius": 1e-15, "rhs": 0.5, "rhs_radius": 1e-15, "replay": "depthlimit replay records.jsonl:7"},
             "where": {"batch": 0, "time": None, "layer": 2, "sample": None},
+            "printed": [],
         },
         {
             **{
@@ -499,6 +505,7 @@ TRIAL = {
                 "scale": "linear",
             },
             **{"count": 1, "lhs": None, "lhs_radius": None, "rhs": None, "rhs_radius": None, "replay": "x", "where": {}},
+            "printed": ["forward printed: mind <the> step"],
         },
     ],
     "sensitivity": [
@@ -513,13 +520,19 @@ TRIAL = {
 def test_an_implementation_has_a_page_of_its_own(tmp_path: Path) -> None:
     folder = make(tmp_path)
     (folder / "oracle.json").write_text(json.dumps(TRIAL))
+    curve = {"claim": INSTANT.id, "origin": "corpus", "spec": "0123456789ab", "axis": "errors-k", "label": "L=2"}
+    with (folder / "curves.jsonl").open("a") as file:
+        file.write(json.dumps({**curve, "x": [0, 1, 2], "lhs": [0.0, 0.5, 3.0], "rhs": [1, 1, 1]}) + "\n")
     found = report(folder)
+    assert "errors-" not in found["prop3.html"]
     page = found["implementation.html"]
     text = text_of(page)
     assert "theirs <b>" in text and "language Julia" in text and "activations tanh, sin" in text and "<b>" not in page
     assert "forward: the 1/L of (3) is missing answer/reference = 4 at L = 4 Explains what is wrong in loss too." in text
     assert "2 of 9 claims checked on theirs fail." in text and "forward 2 1 · · · 3.5" in text and "has no method flow" in text
     assert "batch 0, layer 2" in text and "blocked by forward" in text
+    assert "forward: hang forward printed: mind <the> step" in text and "forward on 2 instances mind <the> step" in text
+    assert "forward hidden 0.25 4000 7" in text and "beyond 1 first at layer 2, at 1 of 3 layers" in text
     assert "1 · 10^-12" not in text and INSTANT.id in text.split("The smallest error that is noticed")[1]
     assert 'href="implementation.html"' in found["index.html"]
     (folder / "oracle.json").write_text(json.dumps({k: v for k, v in TRIAL.items() if k != "causes"}))

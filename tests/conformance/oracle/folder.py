@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from depthlimit.models.spec import BadInput
-from depthlimit.reports.records import RunError, read_object, read_records, read_trial
+from depthlimit.models.spec import BadInput, Spec
+from depthlimit.reports.records import RunError, read_object, read_printed, read_records, read_trial
 from depthlimit.theory.registry import claims
 
 Item = dict[str, Any]
@@ -16,7 +16,7 @@ Item = dict[str, Any]
 @dataclass(frozen=True)
 class Run:
     """One run folder. `records[i]` stands on line i + 1 of records.jsonl; `identity` is run.json, `plan` the text of plan.jsonl;
-    `causes` stand in oracle.json."""
+    `causes` stand in oracle.json, `printed` in printed.jsonl."""
 
     folder: Path
     identity: Item
@@ -24,6 +24,12 @@ class Run:
     plan: str
     notes: list[str]
     causes: list[Item] = field(default_factory=list)
+    printed: list[Item] = field(default_factory=list)
+
+    def printed_on(self, record: Item) -> list[Item]:
+        """What the implementation printed on a record's instance."""
+        digest = Spec.model_validate(record["spec"]).digest() if self.printed else ""
+        return [item for item in self.printed if item["spec"] == digest]
 
     @property
     def file(self) -> Path:
@@ -47,7 +53,8 @@ def read_run(folder: Path, *, any_version: bool = False) -> Run:
                 raise RunError(f"{folder / 'run.json'}: without {key}; expected a folder that `verify` or `oracle run` wrote")
         records = [item for _, item in read_records(folder, registry, notes)]
         trial = read_trial(folder) or {"causes": []}
-        return Run(folder, identity, records, (folder / "plan.jsonl").read_text(encoding="utf-8"), notes, trial["causes"])
+        plan = (folder / "plan.jsonl").read_text(encoding="utf-8")
+        return Run(folder, identity, records, plan, notes, trial["causes"], read_printed(folder, notes))
     except OSError as error:
         raise BadInput(f"{error.filename}: cannot be read ({error.strerror})") from None
     except RunError as error:

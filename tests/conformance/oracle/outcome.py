@@ -5,10 +5,12 @@ Everything that is shown of a run (Markdown, badge, JUnit) is read off the `Outc
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import median
 from typing import Any
 
 from depthlimit.conformance.oracle.failures import METHODS, subject
@@ -63,6 +65,24 @@ class Row:
     states: Counter[str] = field(default_factory=Counter)
     margin: float | None = None
     reasons: Counter[str] = field(default_factory=Counter)
+
+
+# Claims that compare one quantity of one method.
+_AGREEMENT = re.compile(r"(?:agreement\.(?:gradient-|velocity-)?|eq[45]\.flow-|eq6\.)(\w+)")
+
+
+@dataclass(frozen=True)
+class Margin:
+    """A quantity of an answer: on `records` instances and states it was compared, of which `exact` agree to the last bit; the largest
+    and the median error, in units of what is allowed."""
+
+    method: str
+    quantity: str
+    claims: list[str]
+    records: int
+    exact: int
+    worst: float
+    median: float
 
 
 @dataclass(frozen=True)
@@ -159,6 +179,20 @@ class Outcome:
             if value is not None and item["scale"] == "linear" and self.equalities[claim_id(item)]:
                 row.margin = max(row.margin or 0.0, 10.0 ** min(value, 300.0))
         return list(rows.values())
+
+    @cached_property
+    def margins(self) -> list[Margin]:
+        """Errors by method and quantity, of what passed and of what failed."""
+        errors: dict[tuple[str, str], list[float]] = {}
+        ids: dict[tuple[str, str], dict[str, None]] = {}
+        for item in self.run.records:
+            if (found := _AGREEMENT.fullmatch(item["claim"])) and item["verdict"] in (J.HOLDS, J.VIOLATED, J.UNDECIDED):
+                key = subject(item), found[1].replace("state", "hidden")  # as the answer of the neural ODE has it
+                value = item["log10_tightness"]
+                errors.setdefault(key, []).append(0.0 if value is None else 10.0 ** min(value, 300.0))
+                ids.setdefault(key, {})[claim_id(item)] = None
+        ordered = sorted(errors.items(), key=lambda pair: METHODS.index(pair[0][0]))
+        return [Margin(*key, list(ids[key]), len(e), e.count(0.0), max(e), median(e)) for key, e in ordered]
 
     @cached_property
     def unsupported(self) -> list[tuple[str, int]]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from depthlimit.conformance.explain import explain, replay
+from depthlimit.conformance.explain import printed as explained
 from depthlimit.conformance.oracle import badge
 from depthlimit.conformance.oracle.failures import failures
 from depthlimit.conformance.oracle.folder import Item, Run
@@ -50,6 +51,11 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&@$-])", r"\\\1", " ".join(text.split()))
 
 
+def unescaped(line: str) -> str:
+    """A line of Markdown for those who see its letters."""
+    return re.sub(r"\\([\\`*_{}\[\]<>()#+!|~&@$-])", r"\1", line)
+
+
 def code(text: str) -> str:
     """A code span, also within a table."""
     line = " ".join(text.split()).replace("|", "\\|")
@@ -70,7 +76,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def markdown(outcome: Outcome) -> str:
     """The summary: verdict, scoreboard of the methods, failures, known failures, what was not asked, and the run's identity."""
-    sections = (_scoreboard, _causes, _failures, _known, _not_checked, _identity)
+    sections = (_scoreboard, causes, _failures, known, printed, _not_checked, _identity)
     blocks = [["# depthlimit", "", plain(outcome.sentence)], *(section(outcome) for section in sections)]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -88,7 +94,7 @@ def _scoreboard(outcome: Outcome) -> list[str]:
     return ["## Methods", "", *table(head, rows)]
 
 
-def _causes(outcome: Outcome) -> list[str]:
+def causes(outcome: Outcome) -> list[str]:
     """What a diagnosis says, if there was one."""
     lines = []
     for cause in outcome.run.causes:
@@ -130,7 +136,7 @@ def _failures(outcome: Outcome) -> list[str]:
         rows.append([code(case.claim.id), case.regime, verdict, on, *sides, _ratio(item), str(line)])
         if number < _SHOWN:
             again = replay(run.file, line, run.implementation, run.identity["device"])
-            told += ["", *fenced(f"{explain(item)}\n{again}")]
+            told += ["", *fenced("\n".join([explain(item), *explained(run.printed_on(item)), again]))]
     head = ("claim", "regime", "verdict", "instances", "left side", "right side", "ratio", "record")
     about = f"The worst record of each; its line in {code(str(run.file))} stands last"
     about += f", and the first {_SHOWN} are told in full." if len(cases) > _SHOWN else "."
@@ -142,7 +148,7 @@ def _worst(outcome: Outcome, case: Case) -> Item:
     return outcome.run.records[case.worst]
 
 
-def _known(outcome: Outcome) -> list[str]:
+def known(outcome: Outcome) -> list[str]:
     """Known failures with their reasons, and what is wrong with the list."""
     rows = []
     for case in outcome.cases:
@@ -156,6 +162,15 @@ def _known(outcome: Outcome) -> list[str]:
         return []
     head = ("claim", "regime", "instances", "reason", "link", "expires")
     return ["## Known failures", "", *(table(head, rows) if rows else []), *([""] if rows and said else []), *said]
+
+
+def printed(outcome: Outcome) -> list[str]:
+    """What the implementation printed in its calls: the first of each method."""
+    first: dict[str, Item] = {}
+    for item in outcome.run.printed:
+        first.setdefault(item["method"], {**item, "calls": 1})
+    lines = [f"- {plain(text)}" for text in explained(first.values())]
+    return ["## Printed", "", "The first that each method printed in its calls, which is no failure:", "", *lines] if lines else []
 
 
 def _not_checked(outcome: Outcome) -> list[str]:

@@ -36,13 +36,20 @@ def plan(
     fail_fast: bool = False,
     command: Sequence[str] = (),
 ) -> Plan:
-    """The corpus and `examples` generated instances, cheap ones first. Raises BadInput."""
+    """The corpus and `examples` generated instances, cheap ones first; the implementation is not made (see `tried`). Raises BadInput."""
     if unknown := [m for m in methods if m not in METHODS]:
         raise BadInput(f"--methods {','.join(unknown)}: accepted are {', '.join(METHODS)}")
     if examples < 0 or not timeout > 0:
         raise BadInput(f"--max-examples {examples}, --timeout {timeout:g}: expected at least 0 examples and more than 0 seconds")
     found = make_plan(
-        seed=seed, only=only, implementation=implementation, device=device, workers=workers, command=command, counts=counts(examples)
+        seed=seed,
+        only=only,
+        implementation=implementation,
+        device=device,
+        workers=workers,
+        command=command,
+        counts=counts(examples),
+        trusted=False,
     )
     found.units = sorted((u for u in found.units if u.spec.regime.kind in ASKED), key=lambda u: cost(u.spec))
     if not found.units:

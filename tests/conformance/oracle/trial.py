@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pebble import ProcessExpired
-
 from depthlimit.conformance.diagnosis import diagnose
-from depthlimit.conformance.explain import replay
+from depthlimit.conformance.explain import printed, replay
 from depthlimit.conformance.oracle import sensitivity
 from depthlimit.conformance.oracle.failures import Failure, failures
 from depthlimit.conformance.oracle.folder import Run
 from depthlimit.conformance.oracle.outcome import Outcome
 from depthlimit.models import calls
+from depthlimit.models.calls import Death
 from depthlimit.models.spec import Spec
 from depthlimit.models.verify import Plan, cost, write_json
 from depthlimit.models.workers import Pool, loaded, single_threaded
@@ -31,13 +31,16 @@ _DIAGNOSED = ("network", "plain-flow", "clipped-flow")
 ASKED = 3  # instances that failed, the cheapest, about which the diagnosis asks besides its own questions
 
 
-def write(plan: Plan, run: Run) -> None:
-    """Ask what there is to be asked, and write oracle.json. Raises OSError where it cannot be written."""
+def write(plan: Plan, run: Run, *, noticing: bool = True) -> None:
+    """Ask what there is to be asked, and write oracle.json. Raises OSError where it cannot be written.
+
+    noticing: measure the smallest errors that are noticed, if nothing failed.
+    """
     outcome, failed = Outcome(run), failures(run.records)
     with Pool(plan, run.folder) as pool:
-        about = pool.submit(_about)()
-        causes = _sought(pool, plan, _specs(failed)) if failed else []
-        cases = [] if failed or plan.only else sensitivity.cases(about["methods"])
+        about = pool.surviving(_about)()
+        causes = sought(pool, failed)
+        cases = [] if failed or plan.only or not noticing else sensitivity.cases(about["methods"])
         noticed = [row() for row in [pool.submit(_noticed, *case) for case in cases]]
     write_json(
         run.folder / "oracle.json",
@@ -45,34 +48,37 @@ def write(plan: Plan, run: Run) -> None:
             "implementation": {**about["attributes"], "name": run.implementation},
             "sentence": outcome.sentence,
             "scoreboard": [{**vars(row), "states": dict(row.states), "reasons": list(row.reasons)} for row in outcome.scoreboard],
+            "margins": [vars(row) for row in outcome.margins],
             "causes": causes,
             "failures": _told(failed, run),
             "sensitivity": noticed,
+            "printed": _first(run.printed),
         },
     )
 
 
-def _sought(pool: Pool, plan: Plan, specs: list[Item]) -> list[Item]:
-    """Causes; what ends the process is not asked again."""
-    fatal: dict[str, tuple[str, str]] = {}
-    while True:
-        try:
-            return list(pool.submit(_causes, specs, fatal)())
-        except ProcessExpired as death:
-            method = pool.asked_last(death)
-            if not method or method in fatal:
-                raise
-            fatal[method] = calls.epitaph(death.exitcode, plan.timeout)
+def _first(heard: list[Item]) -> list[Item]:
+    """Per method, on how many instances it printed something, and the first of it."""
+    counts = Counter(item["method"] for item in heard)
+    first = {item["method"]: item["text"] for item in reversed(heard)}
+    return [{"method": method, "instances": number, "text": first[method]} for method, number in counts.items()]
 
 
-def _about() -> Item:
-    implementation = loaded()
+def sought(pool: Pool, failed: list[Failure]) -> list[Item]:
+    """Probable causes of failures; what ends the process is not asked again."""
+    causes: list[Item] = pool.surviving(_causes, _specs(failed))() if failed else []
+    return causes
+
+
+def _about(fatal: Mapping[str, Death]) -> Item:
+    with calls.without(fatal):
+        implementation = loaded()
     found = {name: getattr(implementation, name, None) for name in ATTRIBUTES}
     attributes = {key: list(map(str, v)) if isinstance(v, list | tuple) else str(v) for key, v in found.items() if v is not None}
     return {"attributes": attributes, "methods": [m for m in sensitivity.PARTS if hasattr(implementation, m)]}
 
 
-def _causes(specs: list[Item], fatal: dict[str, tuple[str, str]]) -> list[Item]:
+def _causes(specs: list[Item], fatal: Mapping[str, Death]) -> list[Item]:
     with single_threaded(), calls.without(fatal):
         return [cause.to_json() for cause in diagnose(loaded(), [Spec.model_validate(s) for s in specs], first=True)]
 
@@ -106,6 +112,7 @@ def _told(failed: list[Failure], run: Run) -> list[Item]:
             "count": counts[key],
             "line": f.line,
             **{name: f.record[name] for name in keys},
+            "printed": printed(run.printed_on(f.record)),
             "replay": replay(Path("records.jsonl"), f.line, run.implementation, run.identity["device"]),
         }
         for key, f in first.items()
