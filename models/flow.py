@@ -5,7 +5,8 @@ for any right-hand side on NumPy vectors. The accuracy asked of a flow is relati
 array: V starts at 0, W of order 1 moves by t², short times move all of them by little. So it integrates the
 displacement itself, with an absolute tolerance per block from the block's initial speed, and at least the
 rounding of the state: a block that starts to move by t² or t³ has no speed to go by, and one that rests is
-all noise. Steps end at the times asked for, so that there is no interpolation error.
+all noise. Steps end at the times asked for, so that there is no interpolation error. What accuracy is asked
+(`follow`, `tolerances`) holds for any stepper: `depthlimit.models.torch_stepper` is the other.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ RightHandSide = Callable[[float, Array], Array]
 # nearly vanishes, more than was asked may be spent at any tolerance (3 of 3000 at 0.03 rtol): such flows are followed twice.
 LOCAL_SHARE = 0.1
 KINKED_SHARES = (0.24, 0.03)
-_FINEST = 1e-13  # finer local tolerances meet the rounding of the right-hand side
-_MAX_CALLS = 500_000  # ten times what the worst clip with kinks took
+FINEST = 1e-13  # finer local tolerances meet the rounding of the right-hand side
+MAX_CALLS = 500_000  # ten times what the worst clip with kinks took
 _NORM_SHARE = 1e-2  # the protocol's 1e-9 of the norm against 1e-7 of the displacement
 
 
 def local_tolerance(spec: Network, share: float = LOCAL_SHARE) -> float:
     """The `rtol` of `solve` with which a smooth flow meets what spec["rtol"] asks."""
-    return max(share * float(spec["rtol"]), _FINEST)
+    return max(share * float(spec["rtol"]), FINEST)
 
 
 def kinked(spec: Network) -> bool:
@@ -64,15 +65,18 @@ class Block(NamedTuple):
     reach: float = math.inf
 
 
-def follow(spec: Network, rhs: RightHandSide, state: Array, times: Array, blocks: Sequence[Block]) -> Array:
-    """`solve` to the accuracy that spec["rtol"] asks; past kinks, at falling tolerances until two runs agree to a quarter of it."""
+def follow(spec: Network, run: Callable[[float], Array], state: Array, blocks: Sequence[Block]) -> Array:
+    """Displacements [T ... N] from state [... N] to the accuracy that spec["rtol"] asks, by run(rtol), a stepper at a local tolerance.
+
+    Past kinks, at falling tolerances until two runs agree to a quarter of it.
+    """
     if not kinked(spec):
-        return solve(rhs, state, times, local_tolerance(spec), blocks)
+        return run(local_tolerance(spec))
     tolerance, finer = (local_tolerance(spec, share) for share in KINKED_SHARES)
-    found, ends = solve(rhs, state, times, tolerance, blocks), np.cumsum([b.size for b in blocks])[:-1]
+    found, ends = run(tolerance), np.cumsum([b.size for b in blocks])[:-1]
     while finer < tolerance:
-        coarse, tolerance, finer = found, finer, max(finer / 8, _FINEST)
-        found = solve(rhs, state, times, tolerance, blocks)
+        coarse, tolerance, finer = found, finer, max(finer / 8, FINEST)
+        found = run(tolerance)
         pieces = zip(*(np.split(a, ends, axis=-1) for a in (found - coarse, found, state + found)), strict=True)
         norms = ((np.linalg.norm(a, axis=-1) for a in piece) for piece in pieces)
         if all(np.all(error <= asked(spec, moved, size) / 4) for error, moved, size in norms):
@@ -132,7 +136,11 @@ def integrate(spec: Network, params: Arrays, x: Array, y: Array, times: Array, r
     unit = float(loss(forward(spec, params, x)[1], y)) or 1.0
     state = pack([*(params[block] for block in trained), np.array(1.0)])
     blocks = [Block(size) for size in map(math.prod, shapes)] + [Block(1, reach=1.0)]
-    moved = follow(spec, rhs, state, times, blocks) if rtol is None else solve(rhs, state, times, rtol, blocks)  # [time N]
+
+    def run(rtol: float) -> Array:
+        return solve(rhs, state, times, rtol, blocks)
+
+    moved = follow(spec, run, state, blocks) if rtol is None else run(rtol)  # [time N]
     result = {block: np.repeat(params[block][None], len(moved), axis=0) for block in BLOCKS}
     for block, displacement in zip(trained, unpack(moved[:, :-1], shapes), strict=True):
         result[block] += displacement
@@ -144,41 +152,59 @@ def integrate(spec: Network, params: Arrays, x: Array, y: Array, times: Array, r
     return result
 
 
-def solve(rhs: RightHandSide, state: Array, times: Array, rtol: float, blocks: Sequence[Block]) -> Array:
-    """Displacements y(t) - y(0) of y' = rhs(t, y), y(0) = state [N], at times [T]: [T N].
-
-    state consists of consecutive blocks. The estimated local error of an entry is at most
-    rtol times its displacement plus, in the root mean square over entries, rtol times its block's share of
-    max(1/100 |block|, horizon |initial speed of the block|), the latter within its reach. Raises ValueError unless times are finite,
-    strictly increasing and >= 0 and rtol lies in [1e-14, 1), and RuntimeError where no step is accepted any
-    more.
-    """
+def checked(times: Array, rtol: float) -> Array:
+    """The times of a stepper; raises ValueError unless they are finite, strictly increasing, >= 0 and rtol lies in [1e-14, 1)."""
     times = np.asarray(times, dtype=float)
     if times.ndim != 1 or not np.isfinite(times).all() or (np.diff(times) <= 0).any() or (times < 0).any():
         raise ValueError(f"times must be finite, >= 0 and strictly increasing, got {times.tolist()}")
     if not 1e-14 <= rtol < 1:
         raise ValueError(f"rtol must lie in [1e-14, 1), got {rtol}")
+    return times
+
+
+def tolerances(state: Array, speed: Array, horizon: float, rtol: float, blocks: Sequence[Block]) -> Array:
+    """What the local error of each entry may be beside rtol times its displacement: [... N] from state and initial speed [... N].
+
+    In the root mean square over the entries of a block: rtol times max(1/100 |block|, horizon |initial speed of the block|), the
+    latter within the block's reach. At least the rounding of the block.
+    """
+    atol, ends = np.empty_like(state), np.cumsum([b.size for b in blocks])
+    slices = [slice(end - b.size, end) for b, end in zip(blocks, ends, strict=True)]
+    paths = [horizon * np.linalg.norm(speed[..., s], axis=-1) for s in slices]
+    # A block that starts at rest at 0 (V while B = 0) has no scale of its own: a thousandth of the longest path serves.
+    least = 1e-3 * np.max(paths, axis=0)
+    for block, at, path in zip(blocks, slices, paths, strict=True):
+        norm = np.linalg.norm(state[..., at], axis=-1)
+        allowed = rtol * np.maximum(_NORM_SHARE * norm, np.minimum(block.reach, np.maximum(path, least)))
+        allowed = np.maximum(allowed, np.maximum(np.finfo(float).eps * norm, np.finfo(float).tiny))
+        atol[..., at] = (allowed / math.sqrt(block.size))[..., None]
+    return atol
+
+
+def gave_up(now: float, target: float, why: str) -> RuntimeError:
+    """What a stepper raises where no step is accepted any more."""
+    return RuntimeError(
+        f"the stepper gave up at t = {now!r} of {target!r} ({why}). A right-hand side that jumps, overflows or is noisier than rtol "
+        "does that: try a larger rtol or a shorter time"
+    )
+
+
+def solve(rhs: RightHandSide, state: Array, times: Array, rtol: float, blocks: Sequence[Block]) -> Array:
+    """Displacements y(t) - y(0) of y' = rhs(t, y), y(0) = state [N], at times [T]: [T N].
+
+    state consists of consecutive blocks. The estimated local error of an entry is at most rtol times its displacement plus its
+    share of `tolerances`. Raises ValueError as `checked` does, and RuntimeError where no step is accepted any more.
+    """
+    times = checked(times, rtol)
     result = np.zeros((len(times), len(state)))
     if not len(times) or times[-1] == 0:
         return result
-    speed = rhs(0.0, state)
-    atol = np.empty_like(state)
-    ends = np.cumsum([b.size for b in blocks])
-    slices = [slice(end - b.size, end) for b, end in zip(blocks, ends, strict=True)]
-    paths = [float(times[-1] * np.linalg.norm(speed[s])) for s in slices]
-    for (_, reach), block, path in zip(blocks, slices, paths, strict=True):
-        norm = float(np.linalg.norm(state[block]))
-        # A block that starts at rest at 0 (V while B = 0) has no scale of its own: a thousandth of the longest path serves.
-        allowed = rtol * max(_NORM_SHARE * norm, min(reach, max(path, 1e-3 * max(paths))))
-        atol[block] = max(allowed, np.finfo(float).eps * norm, np.finfo(float).tiny) / math.sqrt(block.stop - block.start)
+    atol = tolerances(state, rhs(0.0, state), float(times[-1]), rtol, blocks)
     moved, now, step, calls = np.zeros_like(state), 0.0, None, itertools.count(1)
 
     def shifted(t: float, u: Array) -> Array:
-        if next(calls) > _MAX_CALLS:
-            raise RuntimeError(
-                f"the stepper gave up at t = {float(t)!r} of {float(times[-1])!r} after {_MAX_CALLS} evaluations: a right-hand side "
-                "that jumps or is noisier than rtol does that"
-            )
+        if next(calls) > MAX_CALLS:
+            raise gave_up(float(t), float(times[-1]), f"{MAX_CALLS} evaluations")
         return rhs(t, state + u)
 
     for j, target in enumerate(times):
@@ -189,16 +215,12 @@ def solve(rhs: RightHandSide, state: Array, times: Array, rtol: float, blocks: S
                     (now, float(target)),
                     moved,
                     method="DOP853",
-                    rtol=max(rtol, _FINEST),
+                    rtol=max(rtol, FINEST),
                     atol=atol,
                     first_step=None if step is None else min(step, float(target) - now),
                 )
             if not run.success or not np.all(np.isfinite(run.y[:, -1])):
-                raise RuntimeError(
-                    f"the stepper gave up at t = {float(run.t[-1])!r} of {float(target)!r} ({run.message}). "
-                    "A right-hand side that jumps, overflows or is noisier than rtol does that: try a larger "
-                    "rtol or a shorter time"
-                )
+                raise gave_up(float(run.t[-1]), float(target), run.message)
             # A step cut short by a target says nothing against the longer one that was due.
             step = float(np.max(np.diff(run.t)))
             moved, now = run.y[:, -1], float(target)

@@ -162,7 +162,7 @@ class GeneralRun:
         state = flow.pack([*start.values(), *self._sizes.values()])
         blocks = [flow.Block(a.size) for a in start.values()] + [flow.Block(k) for k in (1, L, 1, L - 1) if k]
         network = {**self.network, "rtol": max(self.network["rtol"] * finer, 1e-13)}
-        moved = flow.follow(network, rhs, state, self.times, blocks)
+        moved = flow.follow(network, lambda rtol: flow.solve(rhs, state, self.times, rtol, blocks), state, blocks)
         pieces = flow.unpack(moved, [*shapes, (), (L,), (), (L - 1,)])
         out = dict(zip((*start, "path_A", "path_Z", "path_B", "gap_path"), pieces, strict=True))
         return {k: (v + start[k] if k in start else v)[None] for k, v in out.items()}

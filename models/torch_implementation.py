@@ -1,12 +1,13 @@
 """The torch implementation of the protocol: no numerical code shared with the NumPy side.
 
-Gradients come from autograd through (3), so they know nothing of (13)-(16); activations, clips, packing and
-the Chebyshev series are written again in torch. What is shared is the stepper,
-`depthlimit.models.flow`, whose `solve` knows nothing of networks.
+Gradients come from autograd through (3), so they know nothing of (13)-(16); activations, clips, packing, the
+Chebyshev series and the stepper (`depthlimit.models.torch_stepper`) are written again in torch. What is shared is
+the accuracy that a stepper is asked for, `depthlimit.models.flow`.
 
 Every call runs on a leading batch axis; a single call is a batch of one. Results of `batch` agree with those
 of single calls up to rounding, not bit by bit: vectorised elementary functions and batched products may round
-an entry by where it lies in memory.
+an entry by where it lies in memory; flows agree up to what each may err, since a batch takes common steps.
+On CUDA, calls of one spec and shape are replayed from a graph (`depthlimit.models.graphs`).
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthlimit.models.flow import Block, follow, local_tolerance, solve
+from depthlimit.models.flow import Block, follow, local_tolerance
+from depthlimit.models.graphs import Graphs
 from depthlimit.models.implementation import Arrays, Network, Unsupported
 from depthlimit.models.spec import BadInput
+from depthlimit.models.torch_stepper import solve
 from depthlimit.theory.quantity import Array
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -42,9 +45,10 @@ Tensors = Mapping[str, Tensor]
 
 
 class TorchImplementation:
-    """`Implementation` by torch autograd in float64, on the device "cpu" or "cuda" (also "cuda:0", ...).
+    """`Implementation` by torch autograd in float64, on the device "cpu" or "cuda", which is "cuda:0" (also "cuda:1", ...).
 
-    Raises `BadInput` for another device or one that is not there, TypeError for arrays that are not float64.
+    CUDA numbers the devices that CUDA_VISIBLE_DEVICES leaves. `graphs` is None where nothing is captured. Raises `BadInput` for another
+    device or one that is not there, TypeError for arrays that are not float64.
     """
 
     name = "torch"
@@ -61,6 +65,8 @@ class TorchImplementation:
         if kind == "cuda" and int(index or 0) >= count:
             raise BadInput(f"implementation torch: got device {device!r}, but torch sees {count} CUDA device(s)")
         self.device = device
+        self.graphs = Graphs() if kind == "cuda" else None
+        self._device = torch.device(kind, int(index or 0))
 
     def forward(self, spec: Network, params: Arrays, x: Array) -> dict[str, Array]:
         """Hidden states and output of (3)."""
@@ -78,78 +84,96 @@ class TorchImplementation:
         """The right-hand side of (4) or (5)."""
         return dict(self.batch("velocity", [(spec, params, x, y)])[0])
 
+    def flow(self, spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
+        """The flow (4) or (5) at times."""
+        return dict(self.batch("flow", [(spec, params, x, y, times)])[0])
+
     def batch(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Many calls of forward, loss, gradients or velocity; those with equal spec and shapes run as one.
+        """Many calls of forward, loss, gradients, velocity or flow; those with equal spec, shapes and times run as one.
 
         Raises `Unsupported` for another method.
         """
-        if method not in _METHODS:
-            raise Unsupported(f"batch runs {', '.join(_METHODS)}, got {method!r}")
+        if method not in (*_METHODS, "flow"):
+            raise Unsupported(f"batch runs {', '.join(_METHODS)} and flow, got {method!r}")
         groups: dict[Any, list[int]] = {}
         for i, (spec, params, *data) in enumerate(arguments):
+            times = tuple(np.ravel(data.pop())) if method == "flow" else ()
             shapes = tuple(np.shape(a) for a in (*(params[k] for k in _BLOCKS), *data))
-            groups.setdefault((_key(spec), shapes), []).append(i)
+            groups.setdefault((_key(spec), shapes, times), []).append(i)
         results: list[Any] = [None] * len(arguments)
         for members in groups.values():
-            calls = [arguments[i] for i in members]
-            theta = {k: self._stack([params[k] for _, params, *_ in calls]) for k in _BLOCKS}
-            data = [self._stack(column) for column in zip(*(rest for _, _, *rest in calls), strict=True)]
-            answer = {k: _numpy(v) for k, v in _METHODS[method](calls[0][0], theta, *data).items()}
+            spec = arguments[members[0]][0]
+            theta = {k: self._stack([arguments[i][1][k] for i in members]) for k in _BLOCKS}
+            data = [self._stack([arguments[i][j] for i in members]) for j in range(2, 3 if method == "forward" else 4)]
+            if method == "flow":
+                answer = self._flow(spec, theta, data[0], data[1], arguments[members[0]][4])
+            else:
+                answer = {k: _numpy(v) for k, v in self._answer(method, spec, theta, *data).items()}
             for j, i in enumerate(members):
                 results[i] = {k: v[j] for k, v in answer.items()}
         return [float(result["loss"]) for result in results] if method == "loss" else results
 
-    def flow(self, spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
-        """The flow (4) or (5) at times, stepped by `depthlimit.models.flow.follow`."""
-        trained = [k for k in _BLOCKS if k in spec["train"]]
-        theta = {k: self._stack([params[k]]) for k in _BLOCKS}
-        data = self._stack([x]), self._stack([y])
-        sizes = [theta[k].numel() for k in trained]
-
-        def at(state: Array) -> dict[str, Tensor]:
-            pieces = torch.split(torch.tensor(state, device=self.device), sizes)
-            return theta | {k: piece.view_as(theta[k]) for k, piece in zip(trained, pieces, strict=True)}
-
-        def rhs(_: float, state: Array) -> Array:
-            v = _velocity(spec, at(state), *data)
-            return _numpy(torch.cat([v[k].flatten() for k in trained]))
-
-        start = _numpy(torch.cat([theta[k].flatten() for k in trained]))
-        states = start + follow(spec, rhs, start, times, [Block(size) for size in sizes])  # [time N]
-        rows: dict[str, list[Array]] = {k: [] for k in (*_BLOCKS, "loss")}
-        for theta_t in map(at, states):
-            for k, value in {**theta_t, **_loss(spec, theta_t, *data)}.items():
-                rows[k].append(_numpy(value)[0])
-        return {k: np.stack(row) for k, row in rows.items()}
-
     def neural_ode(self, spec: Network, weights: Arrays, x: Array, s: Array) -> dict[str, Array]:
-        """The neural ODE (6) at s, stepped by `depthlimit.models.flow.solve`."""
+        """The neural ODE (6) at s."""
         A, V, W, B = (self._tensor(weights[k]) for k in _BLOCKS)
         sigma, root_m, root_q = _sigma(spec), math.sqrt(spec["m"]), math.sqrt(spec["q"])
         H0 = self._tensor(x) @ A.mT  # [n q]
 
-        def at(coefficients: Tensor, s: float) -> Tensor:
-            angle = math.acos(min(1.0, max(-1.0, 2 * s - 1)))  # T_j(cos angle) = cos(j angle)
-            T = torch.cos(torch.arange(len(coefficients), device=self.device, dtype=torch.float64) * angle)
+        def at(coefficients: Tensor, s: Tensor) -> Tensor:
+            angle = torch.acos((2 * s - 1).clamp(-1, 1))  # T_j(cos angle) = cos(j angle)
+            T = torch.cos(torch.arange(len(coefficients), device=self._device, dtype=torch.float64) * angle)
             return torch.einsum("jrc,j->rc", coefficients, T)
 
-        def rhs(s: float, state: Array) -> Array:
-            H = torch.tensor(state, device=self.device).view_as(H0)
-            f = sigma(H @ at(W, s).mT / root_q) @ at(V, s).mT / root_m  # [n q]
-            return _numpy(f.flatten())
+        def rhs(s: Tensor, state: Tensor) -> Tensor:
+            f = sigma(state.view_as(H0) @ at(W, s).mT / root_q) @ at(V, s).mT / root_m  # [n q]
+            return f.view_as(state)
 
-        stops = np.append(s, [1.0] if len(s) == 0 or s[-1] < 1 else [])
-        start = _numpy(H0.flatten())
-        H = start + solve(rhs, start, stops, local_tolerance(spec), [Block(start.size)])
-        H = H.reshape(len(stops), *H0.shape)
+        stops, start = np.append(s, [1.0] if len(s) == 0 or s[-1] < 1 else []), H0.reshape(1, -1)
+        H = _numpy(H0) + solve(rhs, start, stops, local_tolerance(spec), [Block(start.numel())]).reshape(len(stops), *H0.shape)
         return {"hidden": H[: len(s)], "output": _numpy(self._tensor(H[-1]) @ B.mT)}
+
+    def _answer(self, method: str, spec: Network, theta: Tensors, *data: Tensor) -> Tensors:
+        """A method on the device, the batch axis first."""
+
+        def function(A: Tensor, V: Tensor, W: Tensor, B: Tensor, *data: Tensor) -> Tensors:
+            return _METHODS[method](spec, {"A": A, "V": V, "W": W, "B": B}, *data)
+
+        tensors = [*(theta[k] for k in _BLOCKS), *data]
+        if self.graphs is None:
+            return function(*tensors)
+        return self.graphs((method, _key(spec), *(tensor.shape for tensor in tensors)), function, tensors)
+
+    def _flow(self, spec: Network, theta: Tensors, x: Tensor, y: Tensor, times: Array) -> dict[str, Array]:
+        """Flows of one spec, [batch time ...]."""
+        trained = [k for k in _BLOCKS if k in spec["train"]]
+        sizes = [theta[k][0].numel() for k in trained]
+
+        def at(state: Tensor) -> dict[str, Tensor]:
+            pieces = torch.split(state, sizes, dim=-1)
+            return {**theta, **{k: piece.view_as(theta[k]) for k, piece in zip(trained, pieces, strict=True)}}
+
+        def rhs(_: Tensor, state: Tensor) -> Tensor:
+            v = self._answer("velocity", spec, at(state), x, y)
+            return torch.cat([v[k].flatten(1) for k in trained], dim=1)
+
+        def run(rtol: float) -> Array:
+            return solve(rhs, start, times, rtol, blocks)
+
+        start, blocks = torch.cat([theta[k].flatten(1) for k in trained], dim=1), [Block(size) for size in sizes]
+        moved = follow(spec, run, _numpy(start), blocks)  # [time batch N]
+        rows: dict[str, list[Array]] = {k: [] for k in (*_BLOCKS, "loss")}
+        for displacement in moved:
+            theta_t = at(start + self._tensor(displacement))
+            for k, value in {**theta_t, **self._answer("loss", spec, theta_t, x, y)}.items():
+                rows[k].append(_numpy(value))
+        return {k: np.stack(row, axis=1) for k, row in rows.items()}
 
     def _tensor(self, array: Array) -> Tensor:
         """A copy on the device, never a view: what the caller owns stays the caller's."""
         array = np.ascontiguousarray(array)
         if array.dtype != np.float64:
             raise TypeError(f"arrays must be float64, got {array.dtype} of shape {array.shape}")
-        return torch.tensor(array, device=self.device)
+        return torch.tensor(array, device=self._device)
 
     def _stack(self, arrays: Sequence[Array]) -> Tensor:
         """[batch ...] on the device."""

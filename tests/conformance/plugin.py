@@ -35,7 +35,7 @@ TIMEOUT = 60.0  # seconds
 PROPERTY = "depthlimit"  # the name under which tests hand their records to the controlling process
 
 # With workers, the tests of a group run in one of them, so that each Spec is run once. Groups with most tests
-# start first, so the ladders in depth, few tests that take half the time, share one with a regime of many.
+# start first, so the ladders in depth, few tests that take half the time, share one with a regime of many. A GPU serves one worker.
 _GROUPS = {"plain-flow": "plain", "clipped-flow": "clipped"}
 _TEST = re.compile(r"(?:^|/)test_claims\.py::test_(?:corpus|regime)\[(\w+-\w+)")  # no folder with --pyargs
 
@@ -191,13 +191,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> Generator[None, Any, A
     scheduler = yield
     if config.option.dist == "loadgroup":
         split = scheduler._split_scope
-        scheduler._split_scope = lambda nodeid: _group(nodeid) or split(nodeid)
+        scheduler._split_scope = lambda nodeid: _group(nodeid, config.option.depthlimit_device) or split(nodeid)
     return scheduler
 
 
-def _group(nodeid: str) -> str | None:
+def _group(nodeid: str, device: str) -> str | None:
     found = _TEST.search(nodeid)
-    return f"depthlimit-{_GROUPS.get(found[1], 'others')}" if found else None
+    return f"depthlimit-{_GROUPS.get(found[1], 'others') if device == 'cpu' else device}" if found else None
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

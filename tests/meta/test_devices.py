@@ -2,14 +2,24 @@
 
 The tests exist from the start. Without a GPU they are skipped with the reason, and fail under
 --depthlimit-require-device. The comparison itself is tried on every machine: it accepts another correct
-implementation and notices single precision in each method that has it.
+implementation and notices single precision in each method that has it. Capture is tried on every machine by test_graphs.py.
+With workers, one of them runs this module.
 """
 
+import gc
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from depthlimit.conformance import plugin
 from depthlimit.conformance.faults.numerics import SinglePrecision
 from depthlimit.conformance.subject import on_device
 from depthlimit.models.data import ArrayStore
@@ -33,6 +43,7 @@ FLOWS = {
     },
 }
 ODES = ("tanh", "gelu")
+TESTS = Path(__file__).parents[1]
 
 
 def compared(one: Any, two: Any, values: dict[str, Any]) -> dict[str, float]:
@@ -82,25 +93,68 @@ def cpu() -> Any:
     return load("torch")
 
 
-def cuda(config: pytest.Config) -> Any:
-    return on_device("torch", "cuda", config.option.depthlimit_require_device)
+@pytest.fixture
+def cuda(pytestconfig: pytest.Config) -> Iterator[Any]:
+    """PyTorch on the first device that CUDA_VISIBLE_DEVICES leaves; afterwards its memory is free."""
+    found = on_device("torch", "cuda", pytestconfig.option.depthlimit_require_device)
+    yield found
+    found.graphs.clear()
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 @pytest.mark.parametrize("case", FLOWS)
-def test_torch_on_cuda_agrees_with_torch_on_the_cpu(case: str, cpu: Any, pytestconfig: pytest.Config) -> None:
-    assert max(compared(cpu, cuda(pytestconfig), FLOWS[case]).values()) <= 1
+def test_torch_on_cuda_agrees_with_torch_on_the_cpu(case: str, cpu: Any, cuda: Any) -> None:
+    assert max(compared(cpu, cuda, FLOWS[case]).values()) <= 1
 
 
 @pytest.mark.parametrize("activation", ODES)
-def test_the_neural_ode_on_cuda_agrees_with_that_on_the_cpu(activation: str, cpu: Any, pytestconfig: pytest.Config) -> None:
-    assert compared_odes(cpu, cuda(pytestconfig), activation) <= 1
+def test_the_neural_ode_on_cuda_agrees_with_that_on_the_cpu(activation: str, cpu: Any, cuda: Any) -> None:
+    assert compared_odes(cpu, cuda, activation) <= 1
 
 
-def test_a_result_on_cuda_is_an_array_on_the_cpu(cpu: Any, pytestconfig: pytest.Config) -> None:
+def small_batch(size: int, scale: float) -> list[tuple[Any, ...]]:
+    """Arguments of `velocity`."""
+    spec = Spec.model_validate({**SIZES, "init": INIT, "regime": {"kind": "plain-flow"}})
+    b = realise(spec, ArrayStore())
+    return [(b.network, {k: scale * (1 + j) * v for k, v in b.params.items()}, b.x, b.y) for j in range(size)]
+
+
+@pytest.mark.parametrize("method", ["loss", "gradients", "velocity"])
+def test_a_captured_call_on_cuda_is_the_call(method: str, cuda: Any) -> None:
+    for scale in (1.0, 0.5, 0.25):
+        calls = small_batch(5, scale)
+        captured = cuda.batch(method, calls)
+        kept, cuda.graphs = cuda.graphs, None
+        plain = cuda.batch(method, calls)
+        cuda.graphs = kept
+        for a, b in zip(captured, plain, strict=True):
+            if method == "loss":
+                assert a == pytest.approx(b, rel=1e-14)
+                continue
+            # The same kernels, unless cuBLAS chooses others on another stream: sums of fewer than 20 terms.
+            assert all(euclid((a[k] - b[k]).ravel()) <= 1e-13 * euclid(b[k].ravel()) for k in BLOCKS)
+    assert sum(entry is not None for entry in cuda.graphs._kept.values()) == 1, "nothing was captured"
+
+
+def test_nothing_stays_on_the_device(cuda: Any) -> None:
+    held = []
+    for _ in range(2):  # what libraries keep for themselves is there after the first time
+        for size in range(1, 8):  # more shapes than are kept
+            for _ in range(3):
+                cuda.batch("gradients", small_batch(size, 0.5))
+        cuda.graphs.clear()
+        gc.collect()
+        torch.cuda.empty_cache()
+        held.append(torch.cuda.memory_allocated())
+    assert held[0] == held[1]
+
+
+def test_a_result_on_cuda_is_an_array_on_the_cpu(cpu: Any, cuda: Any) -> None:
     # `call` refuses anything but float64 NumPy arrays, and arguments changed in place
     run = Trajectory(
         realise(Spec.model_validate({**SIZES, "regime": {"kind": "plain-flow"}}), ArrayStore()),
-        cuda(pytestconfig),
+        cuda,
     )
     assert run.forward["hidden"].shape == (1, 2, 5, 3, 4)
 
@@ -130,3 +184,25 @@ def test_the_comparison_notices_a_method_that_answers_for_other_arguments(cpu: A
     ratios = compared(cpu, Late(), FLOWS["tanh"])
     assert min(ratios[k] for k in ratios if k.startswith(("flow", "loss"))) > 1
     assert compared_odes(cpu, Late(), "tanh") > 1
+
+
+def test_without_a_visible_device_the_message_says_so() -> None:
+    program = "from depthlimit.models.implementation import load; load('torch', 'cuda')"
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert run.stderr.splitlines()[-1].endswith("BadInput: implementation torch: got device 'cuda', but torch sees 0 CUDA device(s)")
+
+
+def test_one_worker_runs_what_needs_the_device(pytestconfig: pytest.Config) -> None:
+    (own,) = (p for p in pytestconfig.pluginmanager.get_plugins() if getattr(p, "__file__", None) == str(TESTS / "conftest.py"))
+    scheduler = SimpleNamespace(_split_scope=lambda nodeid: nodeid)
+    for hook in (plugin, own):
+        option = SimpleNamespace(dist="loadgroup", depthlimit_device="cuda")
+        made = hook.pytest_xdist_make_scheduler(SimpleNamespace(option=option))
+        next(made)
+        with pytest.raises(StopIteration):
+            made.send(scheduler)
+    names = ["tests/meta/test_devices.py::test_a", "tests/meta/test_devices.py::test_b[tanh]", "tests/meta/test_spec.py::test_c"]
+    assert [scheduler._split_scope(name) for name in names] == ["cuda", "cuda", names[2]]
+    claims = [f"tests/conformance/test_claims.py::test_{kind}" for kind in ("corpus[plain-flow-a]", "regime[clipped-flow-b]")]
+    assert {scheduler._split_scope(name) for name in claims} == {"depthlimit-cuda"}
