@@ -39,9 +39,10 @@ class RightHandSide:
         self._work, self._checkpoint = work or Workspace(), checkpoint
 
     def __call__(self, method: str, theta: Sequence[Array], x: Array, y: Array | None, out: Workspace) -> dict[str, Array]:
-        """"hidden", "output", "loss" [batch]; or the blocks, "loss" and for a velocity also "change", <∂ℓ, velocity>.
+        """ "hidden", "output", "loss" [batch]; or the blocks, "loss" and for a velocity also "change", <∂ℓ, velocity>.
 
-        theta: A, V, W, B; all arrays with the batch axis first, C-contiguous and float64. The answer lies in `out` until the next call with it.
+        theta: A, V, W, B; all arrays with the batch axis first, C-contiguous and float64. The answer lies in `out` until the next call
+        with it.
         """
         law, work = _LAWS[method], self._work
         (batch, n, _), (_, L, q, m), dout = x.shape, theta[1].shape, theta[3].shape[1]
@@ -50,17 +51,17 @@ class RightHandSide:
         output, loss, change = out.empty("output", batch, n, dout), out.empty("loss", batch), out.empty("change", batch)
         hidden = out.empty("hidden", batch, L + 1, n, q) if method == "forward" else work.empty("span", 1, span + 1, n, q)
         kept = span if back else 1
-        slopes = tuple(out.empty(k, *block.shape) if back else np.empty((0,) * block.ndim) for k, block in zip(_BLOCKS, theta, strict=True))
+        slopes = [out.empty(k, *block.shape) if back else np.empty((0,) * block.ndim) for k, block in zip(_BLOCKS, theta, strict=True)]
         evaluate(
             law,
             self._sigma,
             self._clip,
-            tuple(theta),
+            (theta[0], theta[1], theta[2], theta[3]),
             (x, output if y is None else y),
             (work.empty("starts", -(-L // span), n, q), hidden, work.empty("s", kept, n, m), work.empty("d", kept, n, m)),
-            (work.empty("u", n, m), work.empty("r", n, m), work.empty("p", n, q)),
+            (work.empty("u", n, m), work.empty("p", n, q)),
             (output, loss, change),
-            slopes,
+            (slopes[0], slopes[1], slopes[2], slopes[3]),
         )
         answer = {"hidden": hidden, "output": output} if method == "forward" else dict(zip(_BLOCKS, slopes, strict=True))
         return answer | {"loss": loss, "change": change}
@@ -79,7 +80,7 @@ class RightHandSide:
 class CompiledImplementation:
     """`Implementation` on the CPU, compiled; TypeError for arrays that are not float64.
 
-    A batch runs network by network, so its answers are those of single calls to the last bit. Calls from several threads run at the same time.
+    A batch runs network by network, so its answers are those of single calls to the last bit. Calls from several threads run side by side.
     """
 
     name = "compiled"
@@ -140,7 +141,7 @@ class CompiledImplementation:
         out = Workspace()
         found = RightHandSide(calls[0][0], self._local.work)(method, theta, data[0], data[1] if len(data) > 1 else None, out)
         if method == "loss":
-            return found["loss"].tolist()
+            return list(map(float, found["loss"]))
         names = ("hidden", "output") if method == "forward" else _BLOCKS
         return [{k: found[k][i] for k in names} for i in range(len(calls))]
 

@@ -1,9 +1,9 @@
 """The network (3), its loss, and the gradients (14)-(16) or velocities (4), (5) of many networks of one shape, one network after the other.
 
-The layers are walked in spans. Within a span all is kept that the way back needs: states, σ and σ'. Between spans only the first state is kept,
-and the way back computes each span once more. One span of all layers is the ordinary backpropagation; spans of √L layers need O(√L) memory
-beyond the parameters and their gradients, for a third more arithmetic. On the way back ∂ℓ/∂V_k and ∂ℓ/∂W_k are finished, clip included, while their layer is
-in the cache.
+The layers are walked in spans. Within a span all is kept that the way back needs: states, σ and σ'. Of earlier spans only the first state
+is kept, and the way back computes them once more. One span of all layers is the ordinary backpropagation; spans of √L layers need O(√L)
+memory beyond the parameters and their gradients, for a third more arithmetic. On the way back ∂ℓ/∂V_k and ∂ℓ/∂W_k are finished, clip
+included, while their layer is in the cache.
 """
 
 from __future__ import annotations
@@ -24,32 +24,47 @@ Clip = tuple[int, float, bool]  # kind, radius, and whether A and B are trained
 
 
 @inner
+def _copy(source: Array, target: Array) -> None:
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@inner
 def _walk(sigma: Sigma, L: int, V: Array, W: Array, h: Array, u: Array, s: Array, d: Array) -> None:
-    """h_1, h_2, ... in h [K+1 n q] from h_0 there, σ and σ' in s and d [K n m], or [1 n m] if they are not kept; V [K q m], W [K m q], u [n m]."""
+    """h_1, ..., h_K in h [K+1 n q] from h_0 there, σ and σ' in s and d [K n m], or [1 n m] if they are not kept.
+
+    V [K q m], W [K m q]; u [n m] is room.
+    """
     m, q = W.shape[1:]
     for k in range(len(V)):
         times_transposed(1 / math.sqrt(q), h[k], W[k], 0.0, u)
         j = min(k, len(s) - 1)
-        activate(*sigma, u.reshape(-1), s[j].reshape(-1), d[j].reshape(-1))
-        h[k + 1] = h[k]
+        activate(sigma[0], sigma[1], sigma[2], u, s[j], d[j])
+        _copy(h[k], h[k + 1])
         times_transposed(1 / (L * math.sqrt(m)), s[j], V[k], 1.0, h[k + 1])
 
 
 @inner
-def _back(law: int, clip: Clip, L: int, V: Array, W: Array, h: Array, s: Array, d: Array, p: Array, r: Array, gV: Array, gW: Array) -> float:
-    """∂ℓ/∂V_k and ∂ℓ/∂W_k in gV and gW, or velocities, from p = ∂ℓ/∂h_K [n q], which becomes ∂ℓ/∂h_0; r [n m] is room. Returns <∂ℓ, velocity>."""
+def _back(
+    law: int, clip: Clip, L: int, V: Array, W: Array, h: Array, s: Array, d: Array, p: Array, r: Array, gV: Array, gW: Array
+) -> float:
+    """∂ℓ/∂V_k and ∂ℓ/∂W_k in gV and gW, or velocities, from p = ∂ℓ/∂h_K [n q], which becomes ∂ℓ/∂h_0.
+
+    r [n m] is room. Returns <∂ℓ, velocity>, 0 if no velocity is asked for.
+    """
     m, q = W.shape[1:]
     weight, change = 1 / (L * math.sqrt(m)), 0.0
     for k in range(len(V) - 1, -1, -1):
         times(weight / math.sqrt(q), p, V[k], 0.0, r)
-        flat, slope = r.reshape(-1), d[k].reshape(-1)
-        for i in range(flat.size):
-            flat[i] *= slope[i]
+        for i in range(len(r)):
+            for j in range(m):
+                r[i, j] *= d[k, i, j]
         transposed_times(weight, p, s[k], gV[k])
         transposed_times(1.0, r, h[k], gW[k])
         times(1.0, r, W[k], 1.0, p)
         if law == VELOCITY:
-            change += downhill(L, clip[0], clip[1], gV[k].reshape(-1), gW[k].reshape(-1))
+            change += downhill(L, clip[0], clip[1], gV[k], gW[k])
     return change
 
 
@@ -61,19 +76,20 @@ def evaluate(
     theta: tuple[Array, Array, Array, Array],
     data: tuple[Array, Array],
     kept: tuple[Array, Array, Array, Array],
-    room: tuple[Array, Array, Array],
+    room: tuple[Array, Array],
     answer: tuple[Array, Array, Array],
     slopes: tuple[Array, Array, Array, Array],
 ) -> None:
     """All of it, for each network of the batch; every array is C-contiguous float64.
 
-    theta: A [batch q d], V [batch L q m], W [batch L m q], B [batch dout q]; data: x [batch n d], y [batch n dout]. kept: the first states of
-    spans [spans n q], the states of a span [batch K+1 n q], or [1 K+1 n q] if they are not asked for, σ and σ' [K n m] ([1 n m] forward).
-    room: [n m], [n m], [n q]. answer: output [batch n dout], loss and its rate of change <gradient, velocity> [batch]. slopes: gradients or velocities.
+    theta: A [batch q d], V [batch L q m], W [batch L m q], B [batch dout q]; data: x [batch n d], y [batch n dout].
+    kept: the first states of spans [spans n q]; the states of a span [batch K+1 n q], or [1 K+1 n q] if they are not asked for; σ and σ' of
+    its layers [K n m], of the last one [1 n m] if only forward. room: [n m], [n q].
+    answer: output [batch n dout], loss and its rate of change <∂ℓ, velocity> [batch]; slopes: gradients or velocities, shaped as theta.
     """
     A, V, W, B = theta
     starts, hidden, s, d = kept
-    u, r, p = room
+    u, p = room
     L, span, spans = V.shape[1], hidden.shape[1] - 1, len(starts)
     for i in range(len(V)):
         x, y, output = data[0][i], data[1][i], answer[0][i]
@@ -102,13 +118,13 @@ def evaluate(
             if j < spans - 1:
                 h[0] = starts[j]
                 _walk(sigma, L, V[i, layers], W[i, layers], h, u, s, d)
-            change += _back(law, clip, L, V[i, layers], W[i, layers], h, s, d, p, r, gV[layers], gW[layers])
+            change += _back(law, clip, L, V[i, layers], W[i, layers], h, s, d, p, u, gV[layers], gW[layers])
         transposed_times(1.0, p, x, gA)
         if law == VELOCITY:
-            nothing = np.empty(0)
+            nothing = np.empty((0, 0))
             for g in (gA, gB):
                 if clip[2]:
-                    change += downhill(1.0, clip[0], clip[1], g.reshape(-1), nothing)
+                    change += downhill(1.0, clip[0], clip[1], g, nothing)
                 else:
                     g[...] = 0.0
             answer[2][i] = change

@@ -21,7 +21,7 @@ _SYMBOL = "depthlimit_scipy_dgemm"
 llvmlite.binding.add_symbol(_SYMBOL, get_cython_function_address("scipy.linalg.cython_blas", "dgemm"))
 
 _N, _T = ord("N"), ord("T")
-_SMALL = 1000  # multiplications that take as long as a call of BLAS
+_SMALL = 1000
 
 
 @intrinsic
