@@ -174,7 +174,8 @@ def test_generated_networks_raise_no_alarm() -> None:
 
 
 def test_a_spec_at_the_papers_size_agrees() -> None:
-    spec = {"regime": {"kind": "network"}, "d": 10, "dout": 1, "q": 16, "m": 32, "L": 64, "n": 100, "init": {"kind": "gp", "seed": 1}}
+    sizes = {"d": 10, "dout": 1, "q": 16, "m": 32, "L": 64, "n": 100}
+    spec = {"regime": {"kind": "network"}, **sizes, "times": [0.0], "init": {"kind": "gp", "seed": 1}}
     records = check(Spec.model_validate(spec), load("compiled"))[0]
     assert not [r for r in records if not as_registered(r)]
     assert {r["claim"] for r in records if r["verdict"] == J.HOLDS} >= {"agreement.hidden", "agreement.gradient-W", "agreement.velocity-V"}
