@@ -22,11 +22,12 @@ from scipy.integrate import solve_ivp
 from depthlimit.models.backward import loss_and_gradients
 from depthlimit.models.clip import KINKED, clip
 from depthlimit.models.implementation import Arrays, Network
-from depthlimit.models.residual import Workspace, forward, loss
+from depthlimit.models.residual import Workspace
 from depthlimit.theory.quantity import Array
 
 BLOCKS = ("A", "V", "W", "B")
 RightHandSide = Callable[[float, Array], Array]
+Rates = Callable[[Arrays], tuple[float, Arrays, float]]
 
 # Errors of steps add up and grow with the sensitivity of the flow; asked are 100 rtol of the displacement, 1000 rtol with kinks. On a
 # hundred generated instances the worst spent 0.004 of that at a tenth of rtol. Where a kink lies so that the error estimate of its step
@@ -111,29 +112,41 @@ def unpack(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     return pieces
 
 
-def integrate(spec: Network, params: Arrays, x: Array, y: Array, times: Array, rtol: float | None = None) -> dict[str, Array]:
+def rates(spec: Network, x: Array, y: Array) -> Rates:
+    """The loss, the velocity of (4) or (5) and <∂ℓ/∂θ, velocity> at parameters, by NumPy. Arrays are good until the next call."""
+    work, trained = Workspace(), [block for block in BLOCKS if block in spec["train"]]
+
+    def at(theta: Arrays) -> tuple[float, Arrays, float]:
+        loss, gradient = loss_and_gradients(spec, theta, x, y, work)
+        v = velocity(spec, gradient)
+        return float(loss), v, sum(float(np.vdot(gradient[block], v[block])) for block in trained)
+
+    return at
+
+
+def integrate(
+    spec: Network, params: Arrays, x: Array, y: Array, times: Array, rtol: float | None = None, at: Rates | None = None
+) -> dict[str, Array]:
     """The flow from params at time 0: "A", "V", "W", "B" [time ...], "loss" and "energy" [time] at times.
 
     energy is ∫_0^t <-∂ℓ/∂θ, θ'>, integrated along with the parameters; it equals ℓ(0) - ℓ(t), with or without
-    clip. rtol is the local tolerance of `solve`; by default the flow is followed as spec["rtol"] asks.
+    clip. rtol is the local tolerance of `solve`; by default the flow is followed as spec["rtol"] asks. at: other code for `rates`.
     "energy_error" []: the energy is a quadrature, so the local errors that `solve` allows each step (12 evaluations) add up. Raises
     ValueError and RuntimeError as `solve` does.
     """
     trained = [block for block in BLOCKS if block in spec["train"]]
     shapes = [params[block].shape for block in trained]
-    work, calls = Workspace(), itertools.count()
+    at, calls = at or rates(spec, x, y), itertools.count()
 
     def rhs(_: float, state: Array) -> Array:
         next(calls)
         theta = {**params, **dict(zip(trained, unpack(state[:-1], shapes), strict=True))}
-        gradient = loss_and_gradients(spec, theta, x, y, work)[1]
-        v = velocity(spec, gradient)
-        decay = sum(float(np.vdot(gradient[block], v[block])) for block in trained)
-        return pack([*(v[block] for block in trained), np.array(decay / unit)])
+        _, v, change = at(theta)
+        return pack([*(v[block] for block in trained), np.array(change / unit)])
 
     # The last entry of the state is the loss as integrated, in units of ℓ(0): its size says what an error of
     # the energy means, and the unit keeps it from standing out against the parameters.
-    unit = float(loss(forward(spec, params, x)[1], y)) or 1.0
+    unit = at(params)[0] or 1.0
     state = pack([*(params[block] for block in trained), np.array(1.0)])
     blocks = [Block(size) for size in map(math.prod, shapes)] + [Block(1, reach=1.0)]
 
@@ -144,8 +157,7 @@ def integrate(spec: Network, params: Arrays, x: Array, y: Array, times: Array, r
     result = {block: np.repeat(params[block][None], len(moved), axis=0) for block in BLOCKS}
     for block, displacement in zip(trained, unpack(moved[:, :-1], shapes), strict=True):
         result[block] += displacement
-    along = [{block: result[block][j] for block in BLOCKS} for j in range(len(moved))]
-    result["loss"] = np.array([float(loss(forward(spec, theta, x)[1], y)) for theta in along])
+    result["loss"] = np.array([at({block: result[block][j] for block in BLOCKS})[0] for j in range(len(moved))])
     result["energy"] = -unit * moved[:, -1]
     steps, local = next(calls) / 12, local_tolerance(spec) if rtol is None else rtol
     result["energy_error"] = np.array(2 * steps * local * unit)

@@ -23,7 +23,7 @@ Arrays = Mapping[str, Array]
 # The `spec` of the protocol: version, d, dout, q, m, L, n, activation, clip, train, rtol.
 Network = Mapping[str, Any]
 
-ACCEPTED = "'numpy', 'torch' or 'package.module:factory' (the current directory is searched too)"
+ACCEPTED = "'numpy', 'torch', 'compiled' or 'package.module:factory' (the current directory is searched too)"
 
 
 class Unsupported(NotImplementedError):
@@ -98,6 +98,12 @@ def load(name: str, device: str = "cpu") -> Any:
         from depthlimit.models.torch_implementation import TorchImplementation
 
         return TorchImplementation(device)
+    if name == "compiled":  # imported here, because importing numba takes half a second
+        if device != "cpu":
+            raise BadInput(f"implementation compiled runs on cpu only, got device {device!r}; torch runs on others")
+        from depthlimit.models.compiled.implementation import CompiledImplementation
+
+        return CompiledImplementation()
     return _on_device(name, _factory(name)(), device)
 
 

@@ -79,10 +79,11 @@ def size(a: Array, first: int = 0) -> Array:
 
 
 def implementations() -> list[Any]:
-    return [pytest.param("numpy", "cpu"), *(pytest.param("torch", device) for device in DEVICES)]
+    return [pytest.param("numpy", "cpu"), pytest.param("compiled", "cpu"), *(pytest.param("torch", device) for device in DEVICES)]
 
 
 each = pytest.mark.parametrize(("name", "device"), implementations())
+other = pytest.mark.parametrize(("name", "device"), implementations()[1:])
 
 
 def rounding(spec: dict[str, Any], params: dict[str, Array], x: Array, y: Array) -> dict[str, Any]:
@@ -170,11 +171,11 @@ def test_loss_and_gradients_are_those_of_fifty_digit_arithmetic(name: str, devic
             assert size(gradient[k] - exact) <= bound["gradients"][k], k
 
 
-@pytest.mark.parametrize("device", DEVICES)
+@other
 @pytest.mark.parametrize("pi", CLIPS, ids=str)
 @pytest.mark.parametrize("sigma", SIGMAS, ids=lambda s: "{}-{}-{}".format(*s))
-def test_torch_and_numpy_agree_to_rounding(device: str, sigma: tuple[str, float, float], pi: tuple[str, float] | None) -> None:
-    ours, other = load("numpy"), load("torch", device)
+def test_others_and_numpy_agree_to_rounding(name: str, device: str, sigma: tuple[str, float, float], pi: tuple[str, float] | None) -> None:
+    ours, other = load("numpy"), load(name, device)
     sizes = [(4, 5, 6, 3, 2, 2), (1, 1, 1, 1, 1, 1), (3, 7, 20, 5, 1, 3)]
     for seed, (q, m, L, n, d, dout) in enumerate(sizes):
         spec, params, x, y = instance(q, m, L, n, d, dout, sigma, pi, seed=seed)
@@ -625,12 +626,12 @@ def test_a_kink_that_the_error_estimate_overlooks_is_found_by_a_second_run() -> 
     assert spent(batch.network, once, exact) > 0.2  # of ten times that, at the default rtol
 
 
-@pytest.mark.parametrize("device", DEVICES)
+@other
 @pytest.mark.parametrize("pi", CLIPS, ids=str)
-def test_the_torch_flow_is_the_numpy_flow(device: str, pi: tuple[str, float] | None) -> None:
+def test_the_flow_of_others_is_the_numpy_flow(name: str, device: str, pi: tuple[str, float] | None) -> None:
     case = instance(3, 4, 3, 2, 1, 1, pi=pi, start="paper")
     times = np.array([0, 1e-3, 0.4])
-    ours, other = (i.flow(*case, times) for i in (load("numpy"), load("torch", device)))
+    ours, other = (i.flow(*case, times) for i in (load("numpy"), load(name, device)))
     assert spent(case[0], other, ours) <= 0.2  # a tenth each
     # Losses of states within 1e-6 of their displacement: to first order within 1e-6 of their change, twice.
     lost = ours["loss"][0] - ours["loss"]
@@ -782,7 +783,7 @@ def test_torch_leaves_the_global_state_alone_and_refuses_other_dtypes(device: st
 
 
 def test_implementations_are_found_by_name(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load("numpy").name == "numpy" and load("torch").name == "torch"
+    assert [load(name).name for name in ("numpy", "torch", "compiled")] == ["numpy", "torch", "compiled"]
     assert load("depthlimit.models.torch_implementation:TorchImplementation").device == "cpu"
     (tmp_path / "adapter_for_this_test.py").write_text(
         "class Box:\n    @staticmethod\n    def make():\n        return 'made here'\nnumber = 3\n"
@@ -792,7 +793,7 @@ def test_implementations_are_found_by_name(tmp_path: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr("sys.path", [p for p in __import__("sys").path if p])
     assert load("adapter_for_this_test:Box.make") == "made here"
     for wrong, message in {
-        "jax": "'numpy', 'torch' or 'package.module:factory'",
+        "jax": "'numpy', 'torch', 'compiled' or 'package.module:factory'",
         "": "accepted",
         "a b:c": "accepted",
         "adapter_for_this_test:": "accepted",
@@ -807,8 +808,9 @@ def test_implementations_are_found_by_name(tmp_path: Any, monkeypatch: pytest.Mo
 
 
 def test_devices_that_are_not_there_are_refused() -> None:
-    with pytest.raises(ValueError, match="numpy runs on cpu only"):
-        load("numpy", "cuda")
+    for name in ("numpy", "compiled"):
+        with pytest.raises(ValueError, match=f"{name} runs on cpu only"):
+            load(name, "cuda")
     for device in ("tpu", "cuda:x", "cpu:1", f"cuda:{torch.cuda.device_count()}"):
         with pytest.raises(ValueError, match="torch"):
             load("torch", device)
