@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_info
 
 from depthlimit.models import backward
 from depthlimit.models.compiled.caching import inner
@@ -209,6 +210,8 @@ def main(path: Path, seconds: float) -> None:
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     result: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "sizes": SIZES}
+    # Which kernels BLAS has chosen decides most: on a processor unknown to it OPENBLAS_CORETYPE chooses better.
+    result["blas"] = [{k: library.get(k) for k in ("filepath", "version", "architecture")} for library in threadpool_info()]
     for L in DEPTHS:
         raw = interleaved(contestants(*instance(L, **SIZES)) | limits(), seconds)
         per_layer = {k: [t / (100 if k in ("products", "activations") else L) for t in v] for k, v in raw.items() if k != "large product"}

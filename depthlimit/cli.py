@@ -51,7 +51,7 @@ def verify(
     spec: Annotated[Path | None, typer.Option(help="JSON file with one Spec or a list, instead of corpus and generated ones")] = None,
     data: Annotated[str | None, typer.Option(help="FILE.csv, FILE.npz or sklearn:NAME, added to the generated regimes")] = None,
     target: Annotated[list[str] | None, typer.Option(help="target column of a .csv; may be repeated (default: the last)")] = None,
-    implementation: Annotated[str, typer.Option(help="torch, numpy or package.module:factory")] = "torch",
+    implementation: Annotated[str, typer.Option(help="torch, numpy, compiled or package.module:factory")] = "torch",
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     workers: Annotated[int, typer.Option(help="processes, at most one per core is useful; 0 means one per core")] = 0,
     seed: Annotated[int, typer.Option(help="seed of generated instances and of the rows of --data")] = 0,
@@ -251,7 +251,7 @@ def differences(as_json: Annotated[bool, typer.Option("--json", help="a JSON lis
 @app.command()
 def replay(
     file: Annotated[str, typer.Argument(metavar="FILE", help="a Spec, a record, records.jsonl:LINE, or the name of a witness")],
-    implementation: Annotated[str, typer.Option(help="torch, numpy or package.module:factory")] = "torch",
+    implementation: Annotated[str, typer.Option(help="torch, numpy, compiled or package.module:factory")] = "torch",
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
     """Run a Spec or a record again; status 0 if each claim comes out as registered."""

@@ -60,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--depthlimit-implementation",
         metavar="NAME",
         default=DEFAULTS["implementation"],
-        help="what is checked: torch, numpy or package.module:factory (default: torch)",
+        help="what is checked: torch, numpy, compiled or package.module:factory (default: torch)",
     )
     group.addoption(
         "--depthlimit-device",

@@ -61,7 +61,7 @@ def points(periodic: bool) -> Array:
     edges = np.concatenate([np.nextafter(edges, 0), edges, np.nextafter(edges, 1e3)])
     if periodic:
         k = np.concatenate([np.arange(1, 60), r.randint(60, int(FAR * 2 / math.pi), 100)])
-        edges = np.concatenate([k * math.pi / 2, np.nextafter(k * math.pi / 2, 0), k * math.pi, r.uniform(0, FAR, 100)])
+        edges = np.concatenate([k * math.pi / 2, np.nextafter(k * math.pi / 2, 0), r.uniform(0, FAR, 100)])
     return np.concatenate([spread, edges, -edges, [0.0, -0.0]])
 
 
@@ -72,6 +72,7 @@ def test_activations_are_within_the_radii_and_a_few_ulp(name: str, beyond: bool)
     u = points(periodic)
     if beyond:  # one such argument sends the whole array to the library
         u = np.append(u[:200], [1e9, -1e15] if periodic else [800.0, -1e5])
+    assert not periodic or bool(np.max(np.abs(u)) > FAR) == beyond
     value, slope = np.empty_like(u), np.empty_like(u)
     _activate(sigma.NAMES.index(name), u, value, slope)
     (variable,) = CATALOGUE[name].expr.free_symbols
