@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from depthlimit.theory.claim import Claim
 
 __version__ = "0.1.0"
-__all__ = ["Spec", "__version__", "claims", "verify"]
+__all__ = ["Spec", "__version__", "chosen", "claims", "verify"]
 
 
 def claims(*selectors: str) -> list[Claim]:
@@ -27,6 +27,11 @@ def claims(*selectors: str) -> list[Claim]:
     from depthlimit.theory import registry
 
     return registry.claims(*selectors)
+
+
+def chosen(device: str) -> str:
+    """The implementation of ours that serves a device, "cpu" or "cuda", best."""
+    return "compiled" if device == "cpu" else "torch"
 
 
 def verify(spec: Any, implementation: str = "numpy", device: str = "cpu") -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from depthlimit import baseline, oracle
+from depthlimit import baseline, chosen, oracle
 from depthlimit.console import command, new_folder, progress, write_report
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 app.add_typer(oracle.app, name="oracle")
 app.add_typer(baseline.app, name="baseline")
 INTERRUPTED = 130
+_IMPLEMENTATION = "torch, numpy, compiled or package.module:factory (default: compiled; torch on cuda)"
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def verify(
     spec: Annotated[Path | None, typer.Option(help="JSON file with one Spec or a list, instead of corpus and generated ones")] = None,
     data: Annotated[str | None, typer.Option(help="FILE.csv, FILE.npz or sklearn:NAME, added to the generated regimes")] = None,
     target: Annotated[list[str] | None, typer.Option(help="target column of a .csv; may be repeated (default: the last)")] = None,
-    implementation: Annotated[str, typer.Option(help="torch, numpy, compiled or package.module:factory")] = "torch",
+    implementation: Annotated[str | None, typer.Option(help=_IMPLEMENTATION)] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     workers: Annotated[int, typer.Option(help="processes, at most one per core is useful; 0 means one per core")] = 0,
     seed: Annotated[int, typer.Option(help="seed of generated instances and of the rows of --data")] = 0,
@@ -71,7 +72,7 @@ def verify(
         raise specs.BadInput(f"--target {' '.join(target)}: names columns of --data, which is not given")
     if resume and out is None:
         raise specs.BadInput("--resume: needs --out, the folder of the run to continue")
-    workers = workers or len(os.sched_getaffinity(0))
+    workers, implementation = workers or len(os.sched_getaffinity(0)), implementation or chosen(device)
     if workers > 1:
         start_server(implementation)  # its imports take as long as the planning
     try:
@@ -251,7 +252,7 @@ def differences(as_json: Annotated[bool, typer.Option("--json", help="a JSON lis
 @app.command()
 def replay(
     file: Annotated[str, typer.Argument(metavar="FILE", help="a Spec, a record, records.jsonl:LINE, or the name of a witness")],
-    implementation: Annotated[str, typer.Option(help="torch, numpy, compiled or package.module:factory")] = "torch",
+    implementation: Annotated[str | None, typer.Option(help=_IMPLEMENTATION)] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
     """Run a Spec or a record again; status 0 if each claim comes out as registered."""
@@ -266,7 +267,7 @@ def replay(
     specs, ids, arrays = replayed(file)
     selected = runs.select(ids)
     try:
-        loaded = load(implementation, device)
+        loaded = load(implementation or chosen(device), device)
     except ValueError as error:
         raise BadInput(str(error)) from None
     records = []

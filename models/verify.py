@@ -27,7 +27,7 @@ from depthlimit.models.check import applicable
 from depthlimit.models.constants import tables
 from depthlimit.models.corpus import WITNESSES, corpus
 from depthlimit.models.data import ArrayStore, stored
-from depthlimit.models.implementation import load
+from depthlimit.models.implementation import OURS, load
 from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.userdata import UserData
 from depthlimit.models.workers import Pool, single_threaded, work
@@ -84,7 +84,7 @@ class Plan:
     selected: list[Claim]
     profile: str = "quick"
     seed: int = 0
-    implementation: str = "torch"
+    implementation: str = "compiled"
     device: str = "cpu"
     workers: int = 1
     only: list[str] = field(default_factory=list)
@@ -148,7 +148,7 @@ def make_plan(
     specs: Sequence[Spec] = (),
     data: UserData | None = None,
     arrays: ArrayStore | None = None,
-    implementation: str = "torch",
+    implementation: str = "compiled",
     device: str = "cpu",
     workers: int = 1,
     command: Sequence[str] = (),
@@ -161,7 +161,7 @@ def make_plan(
     """
     if profile not in PROFILES:
         raise BadInput(f"--profile {profile}: accepted are {', '.join(PROFILES)}")
-    if trusted and (implementation, device) not in (("torch", "cpu"), ("numpy", "cpu")):  # these two cannot fail, and torch takes seconds
+    if trusted and not (implementation in OURS and device == "cpu"):  # these cannot fail, and torch takes seconds
         load(implementation, device)  # a name that leads nowhere is bad input, before anything is written
     selected = select(only)
     store = arrays if arrays is not None else ArrayStore()

@@ -151,8 +151,8 @@ def start_server(implementation: str) -> BaseContext:
     interruption from the keyboard is left to the process that waits for them.
     """
     context = multiprocessing.get_context("forkserver")
-    ours = ["torch"] if implementation == "torch" else []  # it takes seconds; of what others need only they know
-    context.set_forkserver_preload([*ours, "depthlimit.models.verify", "depthlimit.conformance.faults"])
+    ours = {"torch": ["torch"], "compiled": ["depthlimit.models.compiled.implementation"]}  # of what others need only they know
+    context.set_forkserver_preload([*ours.get(implementation, ()), "depthlimit.models.verify", "depthlimit.conformance.faults"])
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # an interruption now comes when it is unblocked here
     try:
         forkserver.ensure_running()

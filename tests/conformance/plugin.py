@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from depthlimit import chosen
+
 if TYPE_CHECKING:
     from depthlimit.conformance.subject import Subject
 
 PROFILES = ("quick", "standard", "deep")  # keys of models.verify.PROFILES, which takes a second to import
 DEFAULTS = {
-    "implementation": "torch",
+    "implementation": chosen("cpu"),
     "device": "cpu",
     "profile": "quick",
     "seed": 0,
@@ -59,8 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--depthlimit-implementation",
         metavar="NAME",
-        default=DEFAULTS["implementation"],
-        help="what is checked: torch, numpy, compiled or package.module:factory (default: torch)",
+        help="what is checked: torch, numpy, compiled or package.module:factory (default: compiled; torch on cuda)",
     )
     group.addoption(
         "--depthlimit-device",
@@ -108,6 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The marker; in the controlling process also the seed, refusal of bad input, who collects records."""
     config.addinivalue_line("markers", "depthlimit(claim, regime): a check of depthlimit.conformance")
     option = config.option
+    option.depthlimit_implementation = option.depthlimit_implementation or chosen(option.depthlimit_device)
     if hasattr(config, "workerinput"):
         option.depthlimit_seed, option.depthlimit_known = config.workerinput[PROPERTY]
         return
@@ -135,18 +137,18 @@ def _refuse(option: Any) -> None:
     Each test says what device torch lacks. The factory of somebody else's may crash and hang, so it is tried in a process of its own.
     """
     name, device = option.depthlimit_implementation, option.depthlimit_device
-    if option.depthlimit_known is None and (name == "torch" or (name == "numpy" and device == "cpu")):
+    if option.depthlimit_known is None and (name == "torch" or (name in ("numpy", "compiled") and device == "cpu")):
         return
     from depthlimit.conformance.oracle.known import read_known  # heavy, as all imports in functions here
-    from depthlimit.conformance.subject import OURS, plan_of
-    from depthlimit.models.implementation import load
+    from depthlimit.conformance.subject import plan_of
+    from depthlimit.models.implementation import OURS, load
     from depthlimit.models.spec import BadInput
     from depthlimit.models.workers import tried
 
     try:
         if option.depthlimit_known is not None:
             read_known(Path(option.depthlimit_known))
-        if name == "numpy":
+        if name in ("numpy", "compiled"):
             load(name, device)
     except BadInput as error:
         raise pytest.UsageError(f"--depthlimit-known, --depthlimit-implementation, --depthlimit-device: {error}") from None

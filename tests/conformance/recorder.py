@@ -25,8 +25,9 @@ from depthlimit.conformance.oracle.folder import Run, read_run
 from depthlimit.conformance.oracle.known import Known, apply, read_known
 from depthlimit.conformance.oracle.outcome import Outcome
 from depthlimit.conformance.plugin import PROPERTY
-from depthlimit.conformance.subject import OURS, plan_of
+from depthlimit.conformance.subject import plan_of
 from depthlimit.models.corpus import corpus
+from depthlimit.models.implementation import OURS
 from depthlimit.models.spec import Spec
 from depthlimit.models.strategies import GENERATED
 from depthlimit.models.verify import EXPECTED, Plan, Unit, finish, prepare, status

@@ -27,7 +27,7 @@ from depthlimit.conformance.explain import printed
 from depthlimit.conformance.oracle.known import KnownFailure, apply, read_known
 from depthlimit.models.calls import watch
 from depthlimit.models.check import check
-from depthlimit.models.implementation import load
+from depthlimit.models.implementation import OURS, load
 from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.verify import EXPECTED, Plan, as_registered, status
 from depthlimit.models.workers import Pool, check_here, single_threaded
@@ -38,7 +38,6 @@ from depthlimit.theory.registry import claims
 
 Record = dict[str, Any]
 Checked = tuple[list[Record], list[dict[str, Any]], list[dict[str, Any]]]  # records, curves, what was printed
-OURS = ("numpy", "torch")
 
 
 def on_device(name: str, device: str, required: bool) -> Any:
