@@ -107,7 +107,7 @@ def _curves(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[
     sides = np.broadcast_arrays(*(evaluate(s, fields, claim.where).size() for s in (claim.lhs, claim.rhs)))
     out = []
     for axis, name in ((1, "t"), (2, "k"), (0, "L")):
-        if sides[0].shape[axis] < 2 or (axis == 0 and "depths" not in spec.regime.model_dump()):
+        if sides[0].shape[axis] < 2 or (axis == 0 and "depths" not in spec.regime.model_dump()) or _unordered(name, spec):
             continue
         others = tuple(i for i in range(len(AXES) - 1) if i != axis)
         left, right = (np.max(s, axis=others) for s in sides)
@@ -119,6 +119,11 @@ def _curves(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[
             x = np.arange(1, len(left) + 1)
         out.append(_curve(claim, spec, name, x, left, right))
     return out
+
+
+def _unordered(axis: str, spec: Spec) -> bool:
+    """Several networks of one Spec stand where a flow has its times; nothing is drawn along them."""
+    return axis == "t" and spec.regime.kind == "network"
 
 
 def _curve(claim: Claim, spec: Spec, axis: str, x: Array, left: Array, right: Array) -> dict[str, Any]:
@@ -151,7 +156,7 @@ def _errors(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[
     out = []
     for axis, name in ((2, "k"), (1, "t")):
         number = error.shape[axis]
-        if number > 1:
+        if number > 1 and not _unordered(name, spec):
             values = np.max(error, axis=tuple(i for i in range(len(AXES) - 1) if i != axis))
             layers = np.arange(number) + (number == spec.L)  # of states and adjoints there is one more than of layers
             x = layers if name == "k" else np.array(spec.times)[-number:]

@@ -50,9 +50,12 @@ def test_an_error_on_any_of_the_networks_is_noticed(method: str, claim: str) -> 
             return {k: v * factor for k, v in answer.items()} if isinstance(answer, dict) else answer * factor
 
         setattr(WrongOnce, method, wrong)
-        found = {r["claim"]: r for r in check(spec, WrongOnce())[0]}
+        records, curves = check(spec, WrongOnce())
+        found = {r["claim"]: r for r in records}
         record = found[f"agreement.{claim}"]
         assert record["verdict"] == J.VIOLATED and dict(record["where"]).get("time", 0) == i, record
+        assert all(len(c["x"]) == len(c["lhs"]) and not c["axis"].endswith("t") for c in curves)
+        assert claim == "loss" or any(c["claim"].startswith(record["claim"]) for c in curves)
 
 
 def test_beyond_the_structures_each_one_stands_for_several_networks(monkeypatch: pytest.MonkeyPatch) -> None:
