@@ -39,8 +39,7 @@ def measure(names: Sequence[str], folder: Path, quick: bool) -> dict[str, Any]:
     """Run the sections in turn; what `benchmarks.json` holds at the end. A section whose contestants disagree is refused by a line."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "benchmarks.json"
-    kind, threads = torch.get_default_dtype(), torch.get_num_threads()
-    torch.set_default_dtype(torch.float64)
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with threadpool_limits(1):
@@ -62,7 +61,6 @@ def measure(names: Sequence[str], folder: Path, quick: bool) -> dict[str, Any]:
                 page.write(folder, results)
                 print(f"{name:10s}{entry['took']:7.1f} s  {entry.get('failed', '')}".rstrip(), file=sys.stderr, flush=True)
     finally:
-        torch.set_default_dtype(kind)
         torch.set_num_threads(threads)
     return results
 

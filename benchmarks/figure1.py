@@ -127,7 +127,7 @@ def one(L: int, sizes: Mapping[str, int], budget: float, evaluations: float, ite
 
 
 def measure(
-    depths: Sequence[int] = DEPTHS, sizes: Mapping[str, int] = SIZES, budget: float = 2.0, iterations: int = ITERATIONS
+    depths: Sequence[int] = DEPTHS, sizes: Mapping[str, int] = SIZES, budget: float = 1.0, iterations: int = ITERATIONS
 ) -> dict[str, Any]:
     """Per depth: seconds of each way, what was extrapolated, and errors of V and W against the flow, relative to its displacement."""
     found: list[dict[str, Any]] = []

@@ -59,7 +59,8 @@ def torch_by_hand(spec: Any, params: Any, x: Any, y: Any) -> Callable[[], Any]:
     x, y = torch.tensor(x), torch.tensor(y)
     q, m, L, n = spec["q"], spec["m"], spec["L"], len(x)
     weight = 1 / (L * m**0.5)
-    h, s, u, gV, gW = torch.empty(L + 1, n, q), torch.empty(L, n, m), torch.empty(n, m), torch.empty_like(V), torch.empty_like(W)
+    h, s, u = (torch.empty(shape, dtype=torch.float64) for shape in ((L + 1, n, q), (L, n, m), (n, m)))
+    gV, gW = torch.empty_like(V), torch.empty_like(W)
     hs, ss, Vs, Ws, gVs, gWs = (list(t.unbind(0)) for t in (h, s, V, W, gV, gW))
     VT, WT, W_scaled = [v.T for v in Vs], [w.T / q**0.5 for w in Ws], [w / q**0.5 for w in Ws]
 

@@ -60,21 +60,22 @@ def rounding(spec: Mapping[str, Any]) -> float:
     return float(20 * (spec["L"] + 1) * (spec["q"] + spec["m"] + spec["n"] + spec["d"]) * np.finfo(float).eps)
 
 
-def turns(works: Mapping[str, Callable[[], Any]], seconds: float, least: int = 3) -> dict[str, list[float]]:
+def turns(works: Mapping[str, Callable[[], Any]], seconds: float, least: int = 3, warm: bool = False) -> dict[str, list[float]]:
     """Processor seconds of a call of each, in turn until so many seconds are over.
 
     A turn is calls for 20 ms after one that is not counted: of what the others left in the caches nothing is paid for. A call of more
-    than that fills the caches itself.
+    than that fills the caches itself. warm: each was called before, and a turn is one call.
     """
-    calls, taken = {}, {name: list[float]() for name in works}
+    calls, taken = dict[str, int](), {name: list[float]() for name in works}
     for name, run in works.items():
-        for _ in range(2):
+        calls[name] = 1
+        for _ in range(0 if warm else 2):
             start = time.process_time()
             run()
             took = time.process_time() - start
+            calls[name] = max(1, int(TURN / max(took, 1e-7)))
             if took > 1.0:
                 break
-        calls[name] = max(1, int(TURN / max(took, 1e-7)))
     end = time.monotonic() + seconds
     while time.monotonic() < end or min(map(len, taken.values())) < least:
         for name, run in works.items():
