@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ def text(value: float | None, digits: int = 3) -> str:
     """A number for reading."""
     if value is None:
         return "–"
+    if 1 <= abs(value) < 1e5:
+        digits = max(digits, math.floor(math.log10(abs(value))) + 1)
     return f"{value:.{digits}g}".replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
 
 
