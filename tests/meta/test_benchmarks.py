@@ -171,14 +171,14 @@ def test_the_fit_recovers_a_known_exponent(b: Any) -> None:
 
 def test_goals_are_read_off_judged_and_their_misses_explained(b: Any) -> None:
     def line(name: str, ratio: float, time: float = 1.0) -> dict[str, Any]:
-        return {"name": name, "ratio": {"median": ratio}, "time": {"median": time}}
+        return {"name": name, "ratio": {"median": ratio}, "time": {"median": time}, "evaluations": 7}
 
     depth = {"L": 64, "rows": [line("torch autograd", 12.0), line("JAX", 1.2), line("attainable", 0.8)]}
     judged = b.goals.judge(
         {
             "rhs": {"depths": [depth]},
             "scaling": [{"axis": "L", "exponent": 0.9}],
-            "flows": [{"rows": [line("diffrax Tsit5, hand-written", 3.0), line("diffrax Dopri8, hand-written", 1.4)]}],
+            "flows": [{"inside": 0.5, "rows": [line("diffrax Tsit5, hand-written", 3.0), line("diffrax Dopri8, hand-written", 1.4)]}],
             "gpu": {"device": None},
         }
     )
@@ -192,6 +192,7 @@ def test_goals_are_read_off_judged_and_their_misses_explained(b: Any) -> None:
     assert said["cost in L ≥ 256: exponent off 1 by"] == (pytest.approx(0.1), False)
     assert said["GPU: share of its product rate"] == (None, None)
     missed = [g for g in judged if g["reached"] is False]
+    assert next(g["limit"] for g in missed if "JAX" in g["goal"]).endswith("alone, would allow 1.5")
     assert all(g["limit"] and g["misses_by"] > 1 for g in missed) and len(missed) == 4
 
 
