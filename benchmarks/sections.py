@@ -36,7 +36,7 @@ SECTIONS = {
     "flows": Section("Flows at equal error", flows.measure, {"sizes": (_FLOW,), "T": 0.5, "seconds": 0.0}),
     "scaling": Section("Exponents", scaling.measure, {"grid": {"L": (4, 8), "batch": (1, 2)}, "base": {**TINY, "L": 4}, "seconds": 0.0}),
     "memory": Section("Peak memory", memory.measure, {"depths": (256, 1024), "sizes": {**TINY, "n": 400}, "ways": ("compiled",)}),
-    "figure1": Section("Figure 1", figure1.measure, {"depths": (2, 4), "sizes": {"q": 3, "m": 4, "n": 5}, "budget": 0.2}),
+    "figure1": Section("Figure 1", figure1.measure, {"depths": (2, 4), "sizes": {"q": 3, "m": 4, "n": 5}, "budget": 0.2, "iterations": 50}),
     "suite": Section("Quick verification", suite.verification, {"implementations": ("compiled",), "only": ("prop7.displacement",)}),
     "tests": Section("Tests", suite.tests, {"arguments": ("tests/meta/test_networks.py",)}, asked=True),
     "gpu": Section("GPU", on_gpu, {"product": 64, "paper": _GPU, "counts": (1, 3), "small": _GPU, "smalls": 5, "T": 0.1, "rounds": 2}),
