@@ -73,13 +73,15 @@ def ours(spec: Any, params: Any, x: Any, y: Any) -> tuple[Advance, Callable[[], 
 
 def _descent(advance: Advance, budget: float, iterations: int) -> dict[str, Any]:
     """Processor seconds of that many iterations: all of them, or as many as fit the budget, three at least, and multiplied."""
-    done, start, begun = 0, time.process_time(), time.monotonic()
+    begun, start = time.monotonic(), time.process_time()
+    advance(1)  # takes the memory, so it is not multiplied
+    first, done, start = time.process_time() - start, 1, time.process_time()
     while done < iterations and (done < 3 or time.monotonic() - begun < budget):
         now = min(1 + done // 4, iterations - done)
         advance(now)
         done += now
-    taken = time.process_time() - start
-    return {"seconds": taken * iterations / done, "measured": done, "extrapolated": done < iterations}
+    taken = first + (time.process_time() - start) * (iterations - 1) / max(done - 1, 1)
+    return {"seconds": taken, "measured": done, "extrapolated": done < iterations}
 
 
 def _norm(arrays: Sequence[Any], others: Sequence[Any]) -> float:
