@@ -181,7 +181,7 @@ def figure1(found: Mapping[str, Any]) -> list[Table]:
             *(seconds(d, name) for name in ("authors", "compiled", "flow")),
             *(text(d["authors"]["seconds"] / d[name]["seconds"]) for name in ("compiled", "flow")),
             f"{d['authors']['measured']}, {d['compiled']['measured']}",
-            text(d["compiled"].get("error", d["authors"].get("error")), 2),
+            text(d["compiled"].get("error"), 2),
             text(d["flow"].get("error"), 2),
         )
         for d in found["depths"]
