@@ -27,9 +27,9 @@ python -m benchmarks.document FOLDER docs/performance.md    # this document
 Everything runs in one process on one thread, contestants in turn, and processor time is counted; given is the median, with quartiles over
 turns in parentheses. Contestants must agree up to rounding before they are timed. What is not installed (`jax`, `diffrax`) is listed so.
 
-Which kernels BLAS chooses decides most. The table is of a run with `OPENBLAS_CORETYPE=Haswell`; without it OpenBLAS took its AVX-512 kernels
-on the same machine, a large product reached 99 GFLOP/s, and at L = 64 the compiled right-hand side was 9.4 (8.7–9.7) times faster than the
-authors' style and 1.7 (1.6–2.0) times faster than JAX. Other work shared the two cores in both runs.
+Which kernels BLAS chooses decides most. The table is of a run with `OPENBLAS_CORETYPE=Haswell`; without it, on the same machine, OpenBLAS
+took its AVX-512 kernels, a large product reached 99 GFLOP/s, and at L = 64 the compiled right-hand side was 9.4 (8.7–9.7) times
+faster than the authors' style and 1.7 (1.6–2.0) times faster than JAX. Other work shared the two cores in both runs.
 """
 
 
