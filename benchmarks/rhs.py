@@ -1,30 +1,22 @@
 """One right-hand side, the loss and all gradients of (3) in float64 on one thread, by several implementations side by side.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 taskset -c 0 python benchmarks/rhs.py rhs.json
-
-In one process, the contestants in turn; processor time, so that what else runs on the machine counts less. JAX takes part where it is
+Beside them what a layer cannot do without, its six products and its activations, and one large product. JAX takes part where it is
 installed. Ratios are what carries over to other machines.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import platform
-import sys
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_info
 
+from benchmarks.timing import Contestant, Contestants, agree, rounding, rows, turns
 from depthlimit.models import backward
 from depthlimit.models.compiled.caching import inner
-from depthlimit.models.compiled.implementation import CompiledImplementation, RightHandSide
+from depthlimit.models.compiled.implementation import RightHandSide
 from depthlimit.models.compiled.products import times, times_transposed, transposed_times
 from depthlimit.models.compiled.sigma import NAMES, activate
 from depthlimit.models.residual import Workspace
@@ -32,7 +24,8 @@ from depthlimit.models.residual import Workspace
 BLOCKS = ("A", "V", "W", "B")
 SIZES = {"q": 16, "m": 32, "n": 100, "d": 10, "dout": 1}
 DEPTHS = (64, 1024, 16384)
-Contestants = dict[str, Callable[[], Any]]
+PRODUCT = 1500
+LIMITS = {"products": 100, "activations": 100}  # layers in a call
 
 
 def instance(L: int, q: int, m: int, n: int, d: int, dout: int, seed: int = 0) -> tuple[dict[str, Any], dict[str, Any], Any, Any]:
@@ -66,7 +59,8 @@ def torch_by_hand(spec: Any, params: Any, x: Any, y: Any) -> Callable[[], Any]:
     x, y = torch.tensor(x), torch.tensor(y)
     q, m, L, n = spec["q"], spec["m"], spec["L"], len(x)
     weight = 1 / (L * m**0.5)
-    h, s, u, gV, gW = torch.empty(L + 1, n, q), torch.empty(L, n, m), torch.empty(n, m), torch.empty_like(V), torch.empty_like(W)
+    h, s, u = (torch.empty(shape, dtype=torch.float64) for shape in ((L + 1, n, q), (L, n, m), (n, m)))
+    gV, gW = torch.empty_like(V), torch.empty_like(W)
     hs, ss, Vs, Ws, gVs, gWs = (list(t.unbind(0)) for t in (h, s, V, W, gV, gW))
     VT, WT, W_scaled = [v.T for v in Vs], [w.T / q**0.5 for w in Ws], [w / q**0.5 for w in Ws]
 
@@ -118,21 +112,41 @@ def by_jax(spec: Any, params: Any, x: Any, y: Any) -> Callable[[], Any]:
     return lambda: jax.block_until_ready(compiled(*arguments))
 
 
+def by_block(spec: Any) -> dict[str, Callable[[Any], Sequence[Any]]]:
+    """How the answer of each contestant is read: gradients of A, V, W, B."""
+    L = spec["L"]
+
+    def autograd(found: Any) -> Sequence[Any]:
+        A, *layers, B = found[1]
+        return [A, torch.stack(layers[:L]), torch.stack(layers[L:]), B]
+
+    ours = lambda found: [found[k][0] for k in BLOCKS]  # noqa: E731
+    return {
+        "torch autograd": autograd,
+        "torch by hand": lambda found: found[1:],
+        "NumPy": lambda found: [found[1][k] for k in BLOCKS],
+        "compiled": ours,
+        "compiled, checkpoints": ours,
+        "JAX": lambda found: found[1:],
+    }
+
+
 def contestants(*case: Any) -> Contestants:
     """What is compared on one instance; each call computes the loss and all gradients."""
     spec, params, x, y = case
     work, out, ours = Workspace(), Workspace(), RightHandSide(spec)
     checkpointed, theta = RightHandSide(spec, checkpoint=True), [params[k][None] for k in BLOCKS]
-    found: Contestants = {
-        "torch autograd": torch_autograd(*case),
-        "torch by hand": torch_by_hand(*case),
-        "NumPy": lambda: backward.loss_and_gradients(spec, params, x, y, work),
+    runs: dict[str, Callable[[], Any]] = {
         "compiled": lambda: ours("gradients", theta, x[None], y[None], out),
         "compiled, checkpoints": lambda: checkpointed("gradients", theta, x[None], y[None], out),
+        "NumPy": lambda: backward.loss_and_gradients(spec, params, x, y, work),
+        "torch by hand": torch_by_hand(*case),
+        "torch autograd": torch_autograd(*case),
     }
     if importlib.util.find_spec("jax"):
-        found["JAX"] = by_jax(*case)
-    return found
+        runs["JAX"] = by_jax(*case)
+    read = by_block(spec)
+    return {name: Contestant(run, read[name]) for name, run in runs.items()}
 
 
 @inner
@@ -152,89 +166,33 @@ def _activations(repeat: int, name: int, u: Any, s: Any, d: Any) -> None:
         activate(name, 1.0, 1.0, u, s, d)
 
 
-def limits() -> Contestants:
-    """What a layer cannot do without, 100 times: its six products, its activations; and one large product."""
-    r, (q, m, n) = np.random.RandomState(0), (SIZES[k] for k in "qmn")
+def limits(sizes: Mapping[str, int]) -> dict[str, Callable[[], Any]]:
+    """What a layer cannot do without, so many times as `LIMITS` says: its six products, its activations; and one large product."""
+    r, (q, m, n) = np.random.RandomState(0), (sizes[k] for k in "qmn")
     arrays = [0.1 * r.randn(*shape) for shape in ((n, q), (n, m), (n, q), (q, m), (m, q), (q, m), (m, q))]
-    u, s, d, big = r.randn(n, m), np.empty((n, m)), np.empty((n, m)), r.randn(1500, 1500)
+    u, s, d, big = r.randn(n, m), np.empty((n, m)), np.empty((n, m)), r.randn(PRODUCT, PRODUCT)
     return {
-        "products": lambda: _products(100, *arrays),
-        "activations": lambda: _activations(100, NAMES.index("tanh"), u, s, d),
+        "products": lambda: _products(LIMITS["products"], *arrays),
+        "activations": lambda: _activations(LIMITS["activations"], NAMES.index("tanh"), u, s, d),
         "large product": lambda: big @ big,
     }
 
 
-def interleaved(found: Contestants, seconds: float) -> dict[str, list[float]]:
-    """Processor seconds of a call of each, in turn until so many seconds are over, three turns at least.
-
-    A turn is calls for 20 ms after one that is not counted: of what the others left in the caches nothing is paid for.
-    """
-    calls = {}
-    for name, run in found.items():
-        run()
-        start = time.process_time()
-        run()
-        calls[name] = max(1, int(0.02 / (time.process_time() - start)))
-    taken: dict[str, list[float]] = {name: [] for name in found}
-    end = time.monotonic() + seconds
-    while time.monotonic() < end or min(map(len, taken.values())) < 3:
-        for name, run in found.items():
-            run()
-            start = time.process_time()
-            for _ in range(calls[name]):
-                run()
-            taken[name].append((time.process_time() - start) / calls[name])
-    return taken
-
-
-def summary(taken: Mapping[str, list[float]], unit: float) -> dict[str, dict[str, float]]:
-    """Median, quartiles and minimum in that unit."""
-    quantiles = {"min": 0, "lower": 25, "median": 50, "upper": 75}
-    return {name: {k: float(np.percentile(t, p) / unit) for k, p in quantiles.items()} | {"runs": len(t)} for name, t in taken.items()}
-
-
-def tiny() -> Contestants:
-    """256 instances with q, m, n <= 8 and L <= 64, one after the other."""
-    r = np.random.RandomState(0)
-    cases = [instance(int(r.randint(1, 65)), *(int(k) for k in r.randint(1, 9, 3)), 1, 1, seed=j) for j in range(256)]
-    autograd, ours = [torch_autograd(*case) for case in cases], CompiledImplementation()
-    return {
-        "torch autograd": lambda: [run() for run in autograd],
-        "NumPy": lambda: [backward.loss_and_gradients(*case) for case in cases],
-        "compiled": lambda: [ours.gradients(*case) for case in cases],
-    }
-
-
-def main(path: Path, seconds: float) -> None:
-    """Run all of it and write the JSON."""
-    torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    result: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "sizes": SIZES}
-    # Which kernels BLAS has chosen decides most: on a processor unknown to it OPENBLAS_CORETYPE chooses better.
-    result["blas"] = [{k: library.get(k) for k in ("filepath", "version", "architecture")} for library in threadpool_info()]
-    for L in DEPTHS:
-        raw = interleaved(contestants(*instance(L, **SIZES)) | limits(), seconds)
-        per_layer = {k: [t / (100 if k in ("products", "activations") else L) for t in v] for k, v in raw.items() if k != "large product"}
-        found = summary(per_layer, 1e-6)
-        flops = 12 * SIZES["q"] * SIZES["m"] * SIZES["n"]
-        rate = 2 * 1500**3 / np.median(raw["large product"]) / 1e9
-        attainable = found["products"]["median"] + found["activations"]["median"]
-        ours = found["compiled"]["median"]
-        result[f"L={L}"] = {
-            "microseconds per layer": found,
-            "large product GFLOP/s": rate,
-            "attainable": attainable,
-            "compiled over attainable": ours / attainable,
-            "share of the large product's rate": flops / ours / 1e3 / rate,
-            "times faster than": {k: v["median"] / ours for k, v in found.items()},
-        }
-    found = summary(interleaved(tiny(), seconds), 256e-6)
-    ours = found["compiled"]["median"]
-    result["tiny"] = {"microseconds": found, "times faster than": {k: v["median"] / ours for k, v in found.items()}}
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    for key, value in result.items():
-        print(key, json.dumps(value, indent=1) if isinstance(value, dict) else value)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 60.0)
+def measure(depths: Sequence[int] = DEPTHS, sizes: Mapping[str, int] = SIZES, seconds: float = 10.0) -> dict[str, Any]:
+    """Per depth: microseconds per layer, ratios, what is attainable, and shares of the rate of the large product."""
+    found = []
+    for L in depths:
+        case = instance(L, **sizes)
+        entered = contestants(*case)
+        apart = agree(entered, rounding(case[0]))
+        raw = turns({name: c.run for name, c in entered.items()} | limits(sizes), seconds)
+        rate = 2 * PRODUCT**3 / np.median(raw.pop("large product"))
+        layered = {name: [t / LIMITS.get(name, L) for t in times] for name, times in raw.items()}
+        least = [p + a for p, a in zip(layered.pop("products"), layered.pop("activations"), strict=True)]
+        table = rows(layered | {"attainable": least}, 1e-6)
+        flops = 12.0 * sizes["q"] * sizes["m"] * sizes["n"]
+        for line in table:
+            line["share"] = flops / (line["time"]["median"] * 1e-6) / rate
+        found.append({"L": L, "apart": apart, "rows": table, "product_rate": rate / 1e9})
+    absent = [] if importlib.util.find_spec("jax") else ["JAX"]
+    return {"sizes": dict(sizes), "depths": found, "not_installed": absent}

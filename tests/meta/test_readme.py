@@ -31,8 +31,11 @@ import typer
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 RUN = (README, ROOT / "docs" / "write-an-adapter.md")
-DOCUMENTS = (*RUN, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/oracle.md")))
-LAYERS = ("adapters", "depthlimit", "theory", "models", "reports", "tests/conformance")
+DOCUMENTS = (
+    *RUN,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/oracle.md", "docs/performance.md")),
+)
+LAYERS = ("adapters", "benchmarks", "depthlimit", "theory", "models", "reports", "tests/conformance")
 
 _NUMBER = r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|\.\d)"
 _FILE = r"# (\w+\.py)"
@@ -281,6 +284,9 @@ def test_commands_that_are_not_run_exist_with_these_options(pytestconfig: pytest
         elif program == "pytest":
             for option in (a.partition("=")[0] for a in arguments if a.startswith("--depthlimit-")):
                 pytestconfig.getoption(option)  # raises ValueError for an option that does not exist
+        elif program == "python" and arguments[0] == "-m":
+            module = ROOT / arguments[1].replace(".", "/")
+            assert module.with_suffix(".py").is_file() or (module / "__main__.py").is_file(), line
         elif program == "python":
             assert (ROOT / arguments[0]).is_file(), line
         else:
@@ -296,7 +302,7 @@ def test_what_a_document_names_exists(document: Path) -> None:
     assert not set(re.findall(r"(?<![\w*])test_\w+", text)) - defined
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     missing = [link for link in links if not (document.parent / link).exists()]
-    named = re.findall(r"`((?:adapters|depthlimit|theory|models|reports|tests|docs)/[\w./-]*)`", text)
+    named = re.findall(r"`((?:adapters|benchmarks|depthlimit|theory|models|reports|tests|docs)/[\w./-]*)`", text)
     missing += [name for name in named if not (ROOT / name).exists()]
     assert not missing
 
