@@ -101,13 +101,25 @@ def test_a_run_killed_with_signal_9_resumes_to_the_same_records(tmp_path: Path, 
         assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
 
 
+def _interruptible(command: list[str], folder: Path) -> subprocess.Popen[str]:
+    """A process that heeds SIGINT, also where the tests run in the background of a shell, which has it ignored."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
 def test_an_interrupted_run_ends_with_130_says_how_to_go_on_and_resumes(tmp_path: Path) -> None:
     """So many instances that the signal comes before the last."""
     many = [{**SPECS[0], "init": {"kind": "paper", "seed": seed}} for seed in range(30)]
     (tmp_path / "many.json").write_text(json.dumps(many))
     arguments = ("verify", "--spec", "many.json", "--implementation", "numpy", "--workers", "2", "--only", "eq3", "--out", "out")
     command = [sys.executable, "-m", "depthlimit.cli", *map(str, arguments)]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with _interruptible(command, tmp_path) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "out" / "curves.jsonl").exists():  # opened just before the first unit is submitted
             assert time.monotonic() < deadline and process.poll() is None
@@ -132,7 +144,7 @@ def test_a_second_interruption_does_not_wait_for_what_is_under_way(tmp_path: Pat
     )
     arguments = ("verify", "--spec", specs, "--implementation", "slow_forward:Slow", "--workers", "2", "--only", "eq3", "--out", "out")
     command = [sys.executable, "-m", "depthlimit.cli", *map(str, arguments)]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with _interruptible(command, tmp_path) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "reached").exists():
             assert time.monotonic() < deadline and process.poll() is None
