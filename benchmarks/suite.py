@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 IMPLEMENTATIONS = ("numpy", "torch", "compiled")
 
 
-def _clock(arguments: Sequence[str]) -> dict[str, Any]:
+def _clock(arguments: Sequence[str], folder: str | Path = ROOT) -> dict[str, Any]:
     begun = time.monotonic()
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=folder, check=False)
     said = (done.stdout.strip() or done.stderr.strip()).splitlines() or [""]
     return {"seconds": time.monotonic() - begun, "status": done.returncode, "said": said[-1][:200]}
 
@@ -26,8 +26,8 @@ def verification(implementations: Sequence[str] = IMPLEMENTATIONS, only: Sequenc
     found = []
     for name in implementations:
         with tempfile.TemporaryDirectory() as folder:
-            options = ["--implementation", name, "--out", str(Path(folder) / "run"), *(a for c in only for a in ("--only", c))]
-            found.append({"name": name, **_clock(["-c", "from depthlimit.cli import main; main()", "verify", *options])})
+            options = ["--implementation", name, "--out", "run", *(a for c in only for a in ("--only", c))]
+            found.append({"name": name, **_clock(["-c", "from depthlimit.cli import main; main()", "verify", *options], folder)})
     return found
 
 
