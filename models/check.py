@@ -97,7 +97,7 @@ def check(
     return records, curves
 
 
-_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "control", "identities"}
+_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "averaged", "control", "identities"}
 
 
 def _curves(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[str, Any]]:

@@ -308,13 +308,23 @@ NETWORKS = (
 )
 
 _QUICK = (
-    *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
+    *(
+        PLAIN
+        + CLIPPED
+        + LADDERS
+        + IID
+        + EULER
+        + tuple(GENERAL_EULER.values())
+        + LOCAL_PL
+        + corpus_certificate.QUICK
+        + corpus_general.GENERAL
+    ),
     *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
 )
 _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
     "quick": _QUICK,
-    "standard": corpus_certificate.CERTIFICATES,
-    "deep": (),
+    "standard": corpus_certificate.STANDARD,
+    "deep": corpus_certificate.DEEP,
 }
 WITNESSES = {
     "eq13-witness": PLAIN[3],

@@ -9,7 +9,7 @@ from depthlimit.theory.paper import identities
 from depthlimit.theory.paper import prop7
 from depthlimit.theory.paper import prop3
 from depthlimit.theory.paper import prop2
-from depthlimit.theory.paper import certificate
+from depthlimit.theory.paper import certificate, averaged, adversary
 from depthlimit.theory.paper import controls
 from depthlimit.theory.paper import general, prop7_quantities, prop7_steps, prop7_rate, prop7_differences
 from depthlimit.theory.paper import prop11_setting

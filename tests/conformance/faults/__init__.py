@@ -12,6 +12,7 @@ from typing import Any
 
 from depthlimit.conformance.faults import (
     adjoint,
+    certificates,
     comparison,
     consistency,
     controls,
@@ -42,7 +43,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison),
+    *(statements, general, consistency, controls, variational, steps, comparison, certificates),
 )
 # Their comparison equations cost as much as all other claims together.
 _COSTLY = tuple(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order"))
