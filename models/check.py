@@ -61,7 +61,7 @@ def run(spec: Spec, implementation: Implementation, arrays: ArrayStore | None = 
     return RUNS[kind](spec, store, implementation)
 
 
-def judge(claim: Claim, fields: Fields, properties: frozenset[str]) -> J.Judgement:
+def judge(claim: Claim, fields: Mapping[str, Field], properties: frozenset[str]) -> J.Judgement:
     """One claim on one run; exceptions become verdicts."""
     try:
         return claim.judge(fields, properties)

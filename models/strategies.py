@@ -177,7 +177,10 @@ def _local_pl(draw: st.DrawFn) -> Spec:
     name, a, b = draw(st.sampled_from([("one_minus_cos", 3.0, 1.5), ("one_minus_cos", 3.0, 2.0), ("sin", 3.0, 2.0)]))
     spec = Spec.model_validate(
         {
-            "regime": {"kind": "local-pl", "fraction": draw(st.sampled_from([0.25, 0.5, 1.0])), "points": 8},
+            "regime": {
+                **{"kind": "local-pl", "fraction": draw(st.sampled_from([0.25, 0.5, 1.0])), "points": 8},
+                "ball": draw(st.sampled_from(["sup", "averaged", "spectral"])),
+            },
             "d": d,
             "dout": 1,
             "q": d + draw(st.integers(1, 2)),

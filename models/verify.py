@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from depthlimit import __version__
+from depthlimit.models import detectable
 from depthlimit.models.check import applicable
 from depthlimit.models.constants import tables
 from depthlimit.models.corpus import WITNESSES, corpus
@@ -351,15 +352,16 @@ def run(
 
 
 def finish(out: Path, **more: Any) -> dict[str, Any]:
-    """Write summary.json from the records and constants.json from the plan, and close run.json."""
+    """Write summary.json from the records and constants.json from the plan, and close run.json with what could be detected."""
     registry = {c.id: c for c in claims()}
     summary = summarise((json.loads(text) for text in read_lines(out / "records.jsonl")), registry)
     write_json(out / "summary.json", summary)
     identity_now = json.loads((out / "run.json").read_text())
-    specs = (Spec.model_validate(json.loads(text)["spec"]) for text in read_lines(out / "plan.jsonl"))
+    specs = [Spec.model_validate(json.loads(text)["spec"]) for text in read_lines(out / "plan.jsonl")]
     with single_threaded():
         write_json(out / "constants.json", tables(specs, claims(*identity_now["only"]), stored(out / "arrays")))
-    write_json(out / "run.json", {**identity_now, "finished": _now(), **more})
+        changes = [] if identity_now["only"] else detectable.tables(specs)
+    write_json(out / "run.json", {**identity_now, "detectable": changes, "finished": _now(), **more})
     return summary
 
 
