@@ -14,13 +14,13 @@ SHAPES = ((4, 3, 4, 64), (5, 3, 4, 128), (6, 4, 5, 128), (8, 4, 5, 256), (16, 6,
 SEEDS = range(5)
 FRACTIONS = (0.25, 1.0)
 # In this draw two points of x nearly agree: of the labels only a small part lies in the slow direction, which the loss shows late.
-_LATE = ((5, 3, 4, 128), 0)
+LATE = ((5, 3, 4, 128), 0)
 
 
 def certificate(shape: tuple[int, int, int, int], seed: int, fraction: float, **regime: Any) -> Spec:
     """The certificate of a shape (n, d, q, m) at L = 8, initialisation and data from the same seed."""
     n, d, q, m = shape
-    T = 40.0 if (shape, seed) == _LATE and not regime.get("labels") else 1.0
+    T = 40.0 if (shape, seed) == LATE and not regime.get("labels") else 1.0
     return Spec.model_validate(
         {
             "regime": {"kind": "local-pl", "fraction": fraction, **regime},
