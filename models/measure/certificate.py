@@ -24,10 +24,10 @@ BL = ("batch", "layer")
 
 
 class Points(Trajectory):
-    """An implementation at given states [batch 1 ...] instead of along its flow."""
+    """An implementation at given states [batch 1 ...] instead of along its flow, with the run's labels or others."""
 
-    def __init__(self, batch: Batch, implementation: Implementation, states: dict[str, Array]) -> None:
-        super().__init__(batch, implementation)
+    def __init__(self, run: Trajectory, states: dict[str, Array], batch: Batch | None = None) -> None:
+        super().__init__(batch or run.batch, run.implementation)
         self._states = states
 
     @property
@@ -73,9 +73,8 @@ class CertificateRun(Trajectory):
         if regime.ball != "sup":  # there all of the radius may be spent on one block
             directions += [{k: v * (k == only) for k, v in pushed.items()} for only in BLOCKS]
         steps = [self.certificate.extreme(direction) for direction in (*directions, pushed)]
-        return Points(
-            self.batch, self.implementation, {k: np.stack([centre[k], *(centre[k] + s[k] for s in steps)])[:, None] for k in BLOCKS}
-        )
+        states = {k: np.stack([centre[k], *(centre[k] + s[k] for s in steps)]) for k in BLOCKS}
+        return Points(self, {k: v[:, None] for k, v in states.items()})
 
     @cached_property
     def worst(self) -> Points:
@@ -83,7 +82,7 @@ class CertificateRun(Trajectory):
         regime = self.spec.regime
         assert isinstance(regime, LocalPL)
         found = adversary.search(self.batch, self.certificate.extreme, regime.starts)
-        return Points(replace(self.batch, y=found.y), self.implementation, {k: v[None, None] for k, v in found.params.items()})
+        return Points(self, {k: v[None, None] for k, v in found.params.items()}, replace(self.batch, y=found.y))
 
     def pushed(self) -> dict[str, Array]:
         """Directions of norm 1 that change hidden states and activations most, to first order: each block's leading singular vectors."""
