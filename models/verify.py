@@ -170,7 +170,7 @@ def make_plan(
     else:
         from depthlimit.models.strategies import draw
 
-        units = [Unit(s, "corpus") for s in corpus()]
+        units = [Unit(s, "corpus") for s in corpus(profile)]
         wanted = {regime for c in selected for regime in c.regimes}
         for kind, count in (COUNTS[profile] if counts is None else counts).items():
             if kind in wanted and count:
