@@ -2,6 +2,7 @@
 
 ADJOINT   V = -e₂e₁ᵀ, W = w e₁e₂ᵀ + e₂e₁ᵀ/8: Wh = 0 in the first neuron, whose slope is K_σ, and each layer takes 1 - 2√2K_σ/L of p
 SCALE     σ of size 10⁻⁸, L = 1, n = 3 > d = 2 and labels orthogonal to x: every printed hypothesis of Proposition 5 holds, on its event
+EDGE      the same with σ of size 0.003, c₂√(nq) = 1.1: the printed bound where it holds, at its tightest
 LITERAL   every printed hypothesis with n = 2 and δ < 0.4: 2 · 2 · 9 · 10240 weights
 DEEP      the same with n = 2, L = 16, δ < 0.09: 40 MB of weights
 """
@@ -44,6 +45,7 @@ ADJOINT = _spec(
     data=_one_point(math.sqrt(2), 1.0),
 )
 SCALE = _spec("pl-ball", 2, 1, 3, 15300, 1, 3, {"points": 0}, activation=_gauss(1e-8), data={"kind": "sphere", "labels": "orthogonal"})
+EDGE = _spec("pl-ball", 2, 1, 3, 15400, 2, 3, {"points": 1}, activation=_gauss(0.003), data={"kind": "sphere", "labels": "orthogonal"})
 LITERAL = _spec("pl-ball", 8, 1, 9, 10240, 2, 2, {"points": 1}, activation=_gauss(0.002332))
 DEEP = _spec("pl-ball", 13, 1, 14, 10764, 16, 2, {"points": 2}, activation=_gauss(0.02332))
 _CURVED = {"name": "one_minus_cos", "a": 3.0, "b": 1.5}  # K_σ = 4.5
@@ -63,6 +65,7 @@ BALLS = (
     ),
     ADJOINT,
     SCALE,
+    EDGE,
     LITERAL,
 )
 _QUIET = {"kind": "sphere", "label_scale": 0.01}
@@ -72,13 +75,17 @@ SEEDS = (  # V and W alone are trained, which is what the bound is about; then a
         {"draws": 40, "flows": 10},
         activation=_gauss(1.0),
         train="VW",
-        **{"T": 0.5, "rtol": 1e-6, "data": _QUIET},
+        T=0.5,
+        rtol=1e-6,
+        data=_QUIET,
     ),
     _spec(
-        *("pl-seeds", 16, 1, 17, 10240, 2, 2),
-        {"draws": 20, "flows": 7},
-        activation=_gauss(0.002),
-        **{"T": 0.0005, "rtol": 1e-6, "data": _QUIET},
+        *("pl-seeds", 8, 1, 9, 5200, 2, 1),
+        {"draws": 20, "flows": 4},
+        activation=_gauss(0.003),
+        T=0.0005,
+        rtol=1e-6,
+        data=_QUIET,
     ),
 )
 PROP5 = (*BALLS, *SEEDS)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
+import sympy as sp
 
 from depthlimit.models import activations
 from depthlimit.models.closed_forms import hermite, sphere_proxy
@@ -25,7 +26,7 @@ B, BL = ("batch",), ("batch", "layer")
 _INSIDE = 1 - 1e-12  # of the radius: inside in spite of rounding
 
 
-def lower(run: Trajectory, expression: theory.sp.Expr) -> float:
+def lower(run: Trajectory, expression: sp.Expr) -> float:
     """The lower end of a formula of the theory on a run."""
     return float(evaluate(expression, Fields(run), theory.used(expression)).lo.item())
 
@@ -82,7 +83,7 @@ class BallRun(CertificateRun):
         start = self.batch.x @ params["A"].T @ W.T / np.sqrt(net["q"])
         meets = (W @ along) * np.mean(activations.derivative(net["activation"], start), axis=0)  # [m]
         j = int(np.argmax(np.abs(meets)))
-        neuron = np.eye(net["m"])[j] * (1.0 if meets[j] >= 0 else -1.0)
+        neuron = np.eye(1, net["m"], j)[0] * (1.0 if meets[j] >= 0 else -1.0)
         ends = {k: -params[k] / frobenius(params[k]) for k in "AB"}
         return {**ends, "V": -np.outer(along, neuron), "W": np.outer(np.abs(neuron), along * np.sign(W[j] @ along or 1.0))}
 
@@ -118,7 +119,9 @@ def start(run: BallRun) -> Mapping[str, Field]:
     return {
         "W_bar": number(norms[0], gamma(W.size + 2) * norms[0]),
         "W_bar_4": number(norms[1], gamma(wide.size + 2) * norms[1]),
-        "s_tilde": number(value, error + 4 * max(S.shape) * U * float(frobenius(S)) if value else 0.0),
+        "s_tilde": Field(
+            np.asarray(value), np.asarray((error + 4 * max(S.shape) * U * frobenius(S)) * (value > 0)), (), np.asarray(frobenius(S))
+        ),
         "loss_start": number(float(at.loss[0, 0]), float(at.rounding.loss[0, 0])),
     }
 
@@ -136,7 +139,7 @@ def parameters_at(run: BallRun) -> Mapping[str, Field]:
     s, centre = run.ball.states, run.batch.params
     A, E = operator_norm(s["A"][:, 0]), operator_norm(s["B"][:, 0])
     own = E[1]
-    values = np.linalg.svd(s["B"][:, 0], compute_uv=False)[:, run.network["dout"] - 1]
+    values = np.asarray(np.linalg.svd(s["B"][:, 0], compute_uv=False), dtype=np.float64)[:, run.network["dout"] - 1]
     gram = s["B"][:, 0] @ np.swapaxes(s["B"][:, 0], -1, -2)
     lowest = np.maximum(np.linalg.eigvalsh(gram)[:, 0], 0.0)
     far = {k: s[k] - centre[k] for k in "AWB"}
@@ -203,10 +206,13 @@ def activations_at(run: BallRun) -> Mapping[str, Field]:
     n, m, q = net["n"], net["m"], net["q"]
     rounding, S = points.rounding, points.rounding.activations[:, 0]  # [P L n m]
     states = np.sqrt(np.sum(rounding.states[:, 0, :-1] ** 2, axis=-1))
-    error = np.sqrt(np.sum(rounding.activation[:, 0] ** 2, axis=-1)) + rounding.K * frobenius(points.states["W"][:, 0]) * states / np.sqrt(q)
+    error = np.sqrt(np.sum(rounding.activation[:, 0] ** 2, axis=-1)) + rounding.K * frobenius(points.states["W"][:, 0]) * states / np.sqrt(
+        q
+    )
     size, drift = frobenius(S), S - S[0, 0]  # of the centre, whose first layer has h = Āx and W = W̄
     lapack = 4 * max(n, m) * U
-    least = np.linalg.svd(S, compute_uv=False)[..., n - 1] if m >= n else np.zeros(S.shape[:2])
+    singular = np.asarray(np.linalg.svd(S, compute_uv=False), dtype=np.float64)
+    least = singular[..., n - 1] if m >= n else np.zeros(S.shape[:2])
     norm, own = operator_norm(drift)
     gram = drift @ np.swapaxes(drift, -1, -2)
     largest = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[..., -1], 0.0))
@@ -214,24 +220,24 @@ def activations_at(run: BallRun) -> Mapping[str, Field]:
     dp = np.sqrt(np.sum(rounding.adjoint[:, 0, 1:] ** 2, axis=-1)) / n
     product = frobenius(np.swapaxes(p, -1, -2) @ S)
     return {
-        "at_s": Field(least, (error + lapack * size) * (m >= n), BL),
+        "at_s": Field(least, (error + lapack * size) * (m >= n), BL, size),
         "at_S_drift": Field(frobenius(drift), 2 * error + gamma(n * m + 3) * frobenius(drift), BL),
         "at_S_drift2": Field(norm, 2 * error + own, BL),
         "at_S_drift_max": Field(largest, 2 * error + (gamma(m) + lapack) * np.sqrt(n) * frobenius(drift), BL),
-        "at_pS": Field(product, dp * size + frobenius(p) * error + gamma(n + q * m + 4) * frobenius(p) * size, BL),
+        "at_pS": Field(product, dp * size + frobenius(p) * error + gamma(n + q * m + 4) * frobenius(p) * size, BL, frobenius(p) * size),
     }
 
 
 @measures("at_grad_V", "at_sum_V", on=BallRun)
 def gradients_at(run: BallRun) -> Mapping[str, Field]:
     """Gradients in V from the implementation, and the sum of their squares from the second layer on."""
-    norm, radius = frobenius(run.ball.gradients["V"][:, 0]), run.ball.rounding.gradients["V"][:, 0]
-    radius = radius + gamma(run.network["q"] * run.network["m"] + 3) * norm
-    later = norm.copy()
-    later[:, 0] = 0.0  # V_1 is in none of the sums
-    change = np.where(later > 0, (2 * norm + radius) * radius, 0.0)
-    total = np.cumsum(later**2, axis=1)
+    net, rounding = run.network, run.ball.rounding
+    norm, radius = frobenius(run.ball.gradients["V"][:, 0]), rounding.gradients["V"][:, 0]
+    terms = frobenius(run.ball.adjoint[:, 0, 1:]) * frobenius(rounding.activations[:, 0]) / (net["n"] * net["L"] * np.sqrt(net["m"]))
+    radius = radius + gamma(net["q"] * net["m"] + 3) * norm
+    later = np.arange(net["L"]) > 0  # V_1 is in none of the sums
+    total, change, size = (np.cumsum(later * a, axis=1) for a in (norm**2, (2 * norm + radius) * radius, terms**2))
     return {
-        "at_grad_V": Field(norm, radius, BL),
-        "at_sum_V": Field(total, np.cumsum(change, axis=1) + gamma(run.network["L"] + 2) * total, BL),
+        "at_grad_V": Field(norm, radius, BL, terms),
+        "at_sum_V": Field(total, change + gamma(net["L"] + 2) * total, BL, size),
     }

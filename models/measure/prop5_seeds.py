@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import sympy as sp
 from scipy import stats
 
 from depthlimit.models import activations
@@ -22,6 +23,7 @@ from depthlimit.models.trajectory import Batch, realise
 from depthlimit.theory.activation import constants
 from depthlimit.theory.enclosure import evaluate
 from depthlimit.theory.paper import prop5_setting as theory
+from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop5_seeds import RISK
 from depthlimit.theory.quantity import Field, number
 
@@ -48,7 +50,7 @@ class SeedsRun:
         for name, formula in (("delta", theory.DELTA), ("sharp", theory.DELTA_SHARP), ("mu", theory.mu_sharp), ("M", theory.M_sharp)):
             ball = evaluate(formula, fields, theory.used(formula))
             out[name] = min(float(ball.hi.item()), 1.0) if name in ("delta", "sharp") else float(ball.lo.item())
-        printed = theory.c_4 / (theory.Q.n * theory.sp.sqrt(theory.Q.n) * theory.Q.q)
+        printed = theory.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q)
         out["printed"] = float(evaluate(printed, fields, theory.used(printed)).lo.item())
         return out
 

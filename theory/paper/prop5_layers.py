@@ -19,11 +19,11 @@ import sympy as sp
 from depthlimit.theory.claim import Condition, Role, Tool
 from depthlimit.theory.paper import prop5_setting as P
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.paper.prop5_setting import k
-from depthlimit.theory.paper.prop5_steps import line
+from depthlimit.theory.paper.prop5_steps import ALIGNED, line
+from depthlimit.theory.paper.prop11_setting import k_step as k
 from depthlimit.theory.paper.unclipped import M_sigma
 
-_CENTRE = Condition("the activations have not moved", P.at_S_drift, "<=", sp.Integer(0), trivial=True)
+_STILL = Condition("the activations have not moved", P.at_S_drift, "<=", sp.Integer(0), trivial=True)
 _DRIFT = r"\Big\|\sigma\Big(\frac1{\sqrt q}W_{k+1}h_k\Big)-\sigma\Big(\frac1{\sqrt q}\bar W\bar Ax\Big)\Big\|_F"
 _SMIN = r"s_{\min}\Big(\sigma\Big(\frac1{\sqrt q}W_{k+1}h_k\Big)\Big)"
 _START = r"s_{\min}\Big(\sigma\Big(\frac1{\sqrt q}\bar W\bar Ax\Big)\Big)"
@@ -35,7 +35,7 @@ _PRIORI: dict[str, Any] = {"inputs": "a-priori", "tool": Tool.DEFINITION}
 
 # --- page 34: the activations
 line("prop5.s-perturbed", P.at_s + P.at_S_drift, ">=", Q.s0, "The activations of a layer against those at the centre.",
-     rf"{_SMIN} \ge {_START}-{_DRIFT}", 34, premises=("lemma18.perturbation",), tool=Tool.PERTURBATION, equality=_CENTRE)  # fmt: skip
+     rf"{_SMIN} \ge {_START}-{_DRIFT}", 34, premises=("lemma18.perturbation",), tool=Tool.PERTURBATION, equality=ALIGNED)  # fmt: skip
 line("prop5.s-tilde", Q.s0, "=", P.s_tilde, "Only d columns of W̄ meet the data.", rf"{_START} = s_{{\min}}(\sigma(\tilde W\tilde x))", 34,
      tool=Tool.DEFINITION)  # fmt: skip
 _TAIL = r"\exp\Big(-\frac{3m\eta_r^2(\sigma)}{64M_\sigma^2n}\Big)"
@@ -50,7 +50,7 @@ line("prop5.drift-split", P.at_S_drift, "<=",
      Q.K_sigma / sp.sqrt(Q.q) * (P.dist_W * P.at_h + P.W_bar * P.at_h_drift + P.W_bar * P.at_A_drift),
      "The change of the activations in three parts.",
      rf"{_DRIFT} \le \frac{{K_\sigma}}{{\sqrt q}}\Big(\|W_{{k+1}}-\bar W\|_F\|h_k\|_F+\|\bar W\|_F\|h_k-Ax\|_F"
-     r"+\|\bar W\|_F\|Ax-\bar Ax\|_F\Big)", 34, tool=Tool.TRIANGLE, equality=_CENTRE)  # fmt: skip
+     r"+\|\bar W\|_F\|Ax-\bar Ax\|_F\Big)", 34, tool=Tool.TRIANGLE, equality=_STILL)  # fmt: skip
 _H = 4 * sp.sqrt(2) * Q.K_sigma * k / Q.L * sp.exp(P.a) * P.root_nq
 line("prop5.h-drift", P.at_h_drift, "<=", _H, "The hidden states change little in the first layers.",
      r"\|h_k-Ax\|_F = \Big\|\sum_{j=1}^k\frac1{L\sqrt m}V_j\sigma\Big(\frac1{\sqrt q}W_jh_{j-1}\Big)\Big\|_F"
@@ -58,7 +58,7 @@ line("prop5.h-drift", P.at_h_drift, "<=", _H, "The hidden states change little i
      premises=("prop5.h-bound",), tool=Tool.TRIANGLE, equality=Condition("k = 0", k, "=", sp.Integer(0), trivial=True))  # fmt: skip
 line("prop5.A-drift", P.at_A_drift, "<=", P.dist_A * Q.XF, "The first hidden states against those at the centre.",
      r"\|Ax-\bar Ax\|_F \le \|A-\bar A\|_F\|x\|_F", 34, tool=Tool.CAUCHY_SCHWARZ,
-     equality=Condition("d = 1, or A has not moved", (Q.d - 1) * P.dist_A, "<=", sp.Integer(0)))  # fmt: skip
+     equality=Condition("A moves along the data", P.at_A_drift, "=", P.dist_A * Q.XF))  # fmt: skip
 line("prop5.A-drift-bound", P.dist_A * Q.XF, "<=", P.eta / (32 * sp.sqrt(2) * Q.K_sigma), "Their change is bounded by the radius.",
      r"\|A-\bar A\|_F\|x\|_F \le \frac{\eta_r(\sigma)}{32\sqrt2K_\sigma}", 34, hypotheses=(*P.DATA, *P.ball(P.M)),
      premises=("prop5.near-A",))  # fmt: skip
@@ -94,8 +94,16 @@ line("prop5.grad-V-layer", P.at_grad_V + P.C_3 / 2 * _BEYOND * _ROOT_LOSS / (Q.L
 # --- pages 34 and 35: the sum over layers
 _FLOOR, _FLOORED = sp.floor(P.x), r"\Big\lfloor\frac{L\eta_r(\sigma)}{C_2\sqrt{nq}}\Big\rfloor"
 _INDEX = "∂ℓ/∂Z_{k+1} in the sum from 1 to L is printed for ∂ℓ/∂Z_k."
-line("prop5.sum", Q.ball_gradient2, ">=", Q.L * P.at_sum_V, "The gradient is at least its part in V_2..V_{k+1}.",
-     rf"{_GRADIENT} \ge L\sum_{{k=1}}^{{{_FLOORED}}}\Big\|\frac{{\partial\ell}}{{\partial V_{{k+1}}}}\Big\|_F^2", 34, note=_INDEX)
+line(
+    "prop5.sum",
+    Q.ball_gradient2,
+    ">=",
+    Q.L * P.at_sum_V,
+    "The gradient is at least its part in V_2..V_{k+1}.",
+    rf"{_GRADIENT} \ge L\sum_{{k=1}}^{{{_FLOORED}}}\Big\|\frac{{\partial\ell}}{{\partial V_{{k+1}}}}\Big\|_F^2",
+    34,
+    note=_INDEX,
+)
 line("prop5.range", _FLOOR + 1, "<=", Q.L, "V_{k+1} exists for every k of the sum.",
      rf"k \in \Big\{{1,\dots,{_FLOORED}\Big\}} \Rightarrow k+1 \le L", 34, inputs="a-priori", hypotheses=P.SIZES,
      expect="prop5-scale-witness", note="False for c₂√(nq) <= 1, where the sum has more terms than there are layers.")  # fmt: skip
@@ -103,7 +111,8 @@ line("prop5.range", _FLOOR + 1, "<=", Q.L, "V_{k+1} exists for every k of the su
      rf"c_2\sqrt{{nq}} > 1,\ L \ge c_2\sqrt{{nq}} \Rightarrow {_FLOORED}+1 \le L", 34, inputs="a-priori", edition="corrected",
      hypotheses=(*P.SIZES, Condition("c_2 √(nq) > 1", P.c_2 * P.root_nq, ">=", 1 + sp.Rational(1, 10**9))))  # fmt: skip
 line("prop5.floor", _FLOOR, ">=", P.x / 2, "A floor is at least half its argument.",
-     r"\lfloor x\rfloor \ge \frac x2,\quad x \ge 1", 35, inputs="a-priori", hypotheses=(Condition("x >= 1", P.x, ">=", sp.Integer(1)),))  # fmt: skip
+     r"\lfloor x\rfloor \ge \frac x2,\quad x \ge 1", 35, inputs="a-priori",
+     hypotheses=(Condition("x >= 1", P.x, ">=", sp.Integer(1)),))  # fmt: skip
 _EACH = P.C_3**2 * P.eta**2 / (Q.L**2 * Q.n)
 _SCALE = "The sum is over more layers than there are where c₂√(nq) < 1, and below K_σ of about 10⁻⁶ the bound is false."
 _READ = r"\min\Big(\frac1{c_2\sqrt{nq}}, 1\Big)\frac{C_3^2\eta_r(\sigma)^2}n"
@@ -131,7 +140,7 @@ line("prop5.pl", Q.ball_gradient2, ">=", P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q) * Q.
      "The local PL condition as printed where c₂√(nq) >= 1.", rf"{_GRADIENT} \ge \frac{{c_4}}{{n\sqrt n\,q}}\ell", 6,
      part="statement, Definition 1", role=Role.RESULT, edition="explicit", hypotheses=(*P.DEEP, *P.PRINTED),
      tool=Tool.POLYAK_LOJASIEWICZ, premises=("prop5.pl-proved",),
-     note="No power: the ratio exceeds the bound by a factor of 10⁵ at least wherever the hypotheses can be met.")  # fmt: skip
+     note="At its tightest where c₂√(nq) = 1, n > d and y is orthogonal to the rows of x; else A and B make the left side large.")  # fmt: skip
 
 # --- page 35: the constants
 _K = Q.K_sigma
@@ -148,7 +157,8 @@ _ROOTS = r"\frac{C_3^2\eta_r(\sigma)^3}{2C_2n\sqrt{nq}}"
 _PROVED = P.C_3**2 * P.eta**3 / (2 * P.C_2 * Q.n * P.root_nq)
 line("prop5.mu-root", P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q), "=", _PROVED, "The μ that is stated is the μ that is proved.",
      rf"\frac{{c_4}}{{n\sqrt n\,q}} = {_ROOTS}", 35, expect="prop5-scale-witness",
-     note="The root is over n on pages 6 and 35 and over nq on page 34: the statement is weaker than its proof by √q.", **_PRIORI)  # fmt: skip
+     note="The root is over n on pages 6 and 35 and over nq on page 34: the statement is weaker than its proof by √q.",
+     **_PRIORI)  # fmt: skip
 line("prop5.mu-root", P.c_4 / (Q.n * P.root_nq), "=", _PROVED, "The μ that could be stated is the μ that is proved.",
      rf"\frac{{c_4}}{{n\sqrt{{nq}}}} = {_ROOTS}", 35, edition="corrected", **_PRIORI)  # fmt: skip
 _REMARK: dict[str, Any] = {"item": "Remark 2", "part": "", "inputs": "a-priori", "role": Role.RESULT}
@@ -157,8 +167,24 @@ line("remark2.order", P.delta_x, "<=", 2 * Q.n**2 * sp.exp(-Q.d / (2 * P.v_x2) *
      r"2n^2\exp\Big(-\frac d{2v_x^2}\Big(\frac3{4n}\Big)^{2/r}\Big) \le 2n^2\exp\Big(-\frac d{2v_x^2}\Big(\frac3{4n}\Big)^\varepsilon\Big)",
      35, eq="(53)", hypotheses=(Condition("r >= 2", P.r, ">=", sp.Integer(2)),),
      equality=Condition("r = 2", P.r, "=", sp.Integer(2), trivial=True), **_REMARK)  # fmt: skip
-line("remark2.dirac", 2 * Q.n**2 * sp.exp(-Q.d / 2 * (2 * sp.log(2) / Q.d) * P.pair), ">=", sp.Integer(1),
-     "With one Dirac, v_x² = d/(2 ln 2) and the bound is void.", r"v_x^2 = \frac d{2\ln2} \Rightarrow \delta \ge 1", 35, **_REMARK)
-line("remark2.first-terms", P.delta_W + Q.n * P.delta_S, "<=", 2 * Q.n * sp.exp(-Q.m * P.eta**2 / (64 * M_sigma**2 * Q.n)),
-     "The first two terms vanish as m grows: both fall exponentially with it.",
-     r"\exp\Big(-\frac{qm}{16}\Big)+n\exp\Big(-\frac{3m\eta_r^2(\sigma)}{64M_\sigma^2n}\Big) \to 0", 35, needs=P.BOUNDED, **_REMARK)
+line(
+    "remark2.dirac",
+    2 * Q.n**2 * sp.exp(-Q.d / 2 * (2 * sp.log(2) / Q.d) * P.pair),
+    ">=",
+    sp.Integer(1),
+    "With one Dirac, v_x² = d/(2 ln 2) and the bound is void.",
+    r"v_x^2 = \frac d{2\ln2} \Rightarrow \delta \ge 1",
+    35,
+    **_REMARK,
+)
+line(
+    "remark2.first-terms",
+    P.delta_W + Q.n * P.delta_S,
+    "<=",
+    2 * Q.n * sp.exp(-Q.m * P.eta**2 / (64 * M_sigma**2 * Q.n)),
+    "The first two terms vanish as m grows: both fall exponentially with it.",
+    r"\exp\Big(-\frac{qm}{16}\Big)+n\exp\Big(-\frac{3m\eta_r^2(\sigma)}{64M_\sigma^2n}\Big) \to 0",
+    35,
+    needs=P.BOUNDED,
+    **_REMARK,
+)

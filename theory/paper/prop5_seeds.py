@@ -12,7 +12,6 @@ import sympy as sp
 
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import prop5_setting as P
-from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.registry import quantity, register
 
 RISK = sp.Rational(1, 10**9)  # per instance: a false alarm in a run of 1000 instances less than once in a million
@@ -34,7 +33,10 @@ slow_allowed = _count("slow_allowed", "c_\\delta", "binomial quantile of the tra
 slow_allowed_sharp = _count("slow_allowed_sharp", "c_{\\delta'}", "binomial quantile of the trained seeds at the sharpened δ")
 
 _MANY = (Condition("at least 20 seeds", seeds, ">=", sp.Integer(20)), Condition("some are trained", flows, ">=", sp.Integer(1)))
-_DRAWN = (*_MANY, Condition("δ < 1", P.DELTA, "<=", sp.Rational(99, 100)),)
+_DRAWN = (
+    *_MANY,
+    Condition("δ < 1", P.DELTA, "<=", sp.Rational(99, 100)),
+)
 _SHARP = (*_MANY, Condition("δ' < 1", P.DELTA_SHARP, "<=", sp.Rational(99, 100)), *P.SHARP_SIZES)
 _SIZES = (P.SIZES[0], P.SIZES[1], P.SIZES[2])
 
@@ -55,8 +57,17 @@ _seeds("prop5.frequency", outside, outside_allowed_sharp, "No more seeds miss th
        _EVENT + r"1-e^{-qm/16}-ne^{-9m\eta^2/(128M_\sigma^2n)}-n(n-1)\exp\Big(-\frac d{2v_x^2}\Big(\frac3{4n}\Big)^{2/r}\Big)",
        Source("Proposition 5", "any depth, over seeds"), _SHARP, role=Role.STEP, edition="sharpened",
        premises=("prop5.delta-34", "prop5.event"))  # fmt: skip
-_seeds("prop5.pl-frequency", flat, outside_allowed_sharp, "No more seeds miss the local PL condition than the sharpened δ allows.",
-       r"P(\text{PL with }\mu = \eta^2/(12n)) \ge 1-\delta'", _SHARPENED, _SHARP, edition="sharpened", premises=("prop5.sharp-pl",))
+_seeds(
+    "prop5.pl-frequency",
+    flat,
+    outside_allowed_sharp,
+    "No more seeds miss the local PL condition than the sharpened δ allows.",
+    r"P(\text{PL with }\mu = \eta^2/(12n)) \ge 1-\delta'",
+    _SHARPENED,
+    _SHARP,
+    edition="sharpened",
+    premises=("prop5.sharp-pl",),
+)
 _10 = r"\ell^L(t) \le \exp\Big(-\frac{C't}{n\sqrt n\,q}\Big)\ell^L(0)"
 _seeds("thm6.decay", slow_printed, slow_allowed, "No more trained seeds decay too slowly than the printed δ allows, with C' = c₄.", _10,
        Source("Theorem 6", "statement", "(10)", 6), (*_DRAWN, *_SIZES), premises=("prop5.pl", "thm6.condition"),

@@ -11,7 +11,6 @@ import sympy as sp
 
 from depthlimit.theory.claim import Condition
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.paper.prop11_setting import k_step as k
 from depthlimit.theory.paper.quantities import B_, L_
 from depthlimit.theory.paper.unclipped import M_sigma
 from depthlimit.theory.registry import quantity

@@ -11,9 +11,10 @@ Let r >= 2, η = |η_r(σ)| > 0, σ K_σ-Lipschitz with σ(0) = 0, |x|_F <= √(
 4. s_min(S_k) >= (1/4 - 3/32) √m η = (5/32) √m η at every layer, the first included.
 5. LΣ|∂ℓ/∂V_k|_F² >= (1/m) min|p_k|_F² s_min(S_k)² >= (4/n)(63/64)² (1 - 0.0224)² (5/32)² η² ℓ >= η²ℓ/(11.1n) >= η²ℓ/(12n).
 
-The event fails with probability at most e^{-qm/16} (Lemma 20) + n e^{-9mη²/(128M_σ²n)} + n(n-1)exp(-(d/2v_x²)(3/4n)^{2/r}): E[σ(x_i·w)σ(x_j·w)]
-= Σ_j η_j² ⟨x_i,x_j⟩^j >= η² ⟨x_i,x_j⟩^r as matrices, Gershgorin with all |⟨x_i,x_j⟩|^r <= 3/(4n) leaves 1 - (n-1)·3/(4n) >= 1/4 of it, there are
-n(n-1)/2 pairs, and the matrix Chernoff bound at the level t = 1/4 of mη²/4 has the exponent (1-t)² (mη²/4)/(2M_σ²n).
+The event fails with probability at most e^{-qm/16} (Lemma 20) + n e^{-9mη²/(128M_σ²n)} + n(n-1)exp(-(d/2v_x²)(3/4n)^{2/r}):
+E[σ(x_i·w)σ(x_j·w)] = Σ_j η_j² ⟨x_i,x_j⟩^j >= η² ⟨x_i,x_j⟩^r as matrices, Gershgorin with all |⟨x_i,x_j⟩|^r <= 3/(4n) leaves
+1 - (n-1)·3/(4n) >= 1/4 of it, there are n(n-1)/2 pairs, and the matrix Chernoff bound at the level t = 1/4 of
+mη²/4 has the exponent (1-t)² (mη²/4)/(2M_σ²n).
 
 The factor max(1,K_σ) is needed in 3: without it the second term is K_σ times as large, and D exceeds s_min(S̄) for K_σ > 5.
 With M = θη/(√2K_σ max(1,K_σ)√(nq)) the admissible loss, proportional to (Mμ)², is largest at θ = 1/36: 1/32 loses 2 % of that.

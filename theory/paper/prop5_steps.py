@@ -1,8 +1,8 @@
 r"""Proof of Proposition 5, pages 32 and 33: Lemma 18 where it is applied, (47) to (52), line by line at points of a ball.
 
 Under (48) alone a layer may shrink the adjoint by the factor 1 - a/L, a = 2√2 K_σ, and all L of them by (1 - a/L)^L, which is less than
-the e^{-a} that page 33 prints: V = -e₂e₁ᵀ and W = w e₁e₂ᵀ with the error along e₂ do it. The lower bounds (51) and (52) are false there with
-it. In the ball of Definition 1 |V_k| is at most M and not 1, so that they hold, and with them c₄.
+the e^{-a} that page 33 prints: V = -e₂e₁ᵀ and W = w e₁e₂ᵀ with the error along e₂ do it. The lower bounds (51) and (52) are false there
+with it. In the ball of Definition 1 |V_k| is at most M and not 1, so that they hold, and with them c₄.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.registry import register
 
 REGIME = "pl-ball"
-_CENTRE = Condition("the activations have not moved", P.at_S_drift, "<=", sp.Integer(0), trivial=True)
+ALIGNED = Condition("unmoved, or moved along the singular vectors: within the radii", P.at_S_drift, ">=", sp.Integer(0))
 _UNMOVED_B = Condition("B is shortened", P.dist_B, "=", 1 - P.at_B_min)
 _STILL = Condition("V = 0", P.at_V, "<=", sp.Integer(0), trivial=True)
 _ONE = Condition("one output, or rows of B of equal length", (Q.dout - 1) * P.at_B, "=", (Q.dout - 1) * P.at_B_min)
@@ -38,20 +38,19 @@ def line(label: str, lhs: sp.Expr, relation: str, rhs: sp.Expr, meaning: str, te
 _18: dict[str, Any] = {"item": "Lemma 18", "role": Role.LEMMA, "tool": Tool.PERTURBATION, "inputs": "instantaneous"}
 _PROOF = {**_18, "role": Role.STEP}
 line("lemma18.loyka", P.at_s + P.at_S_drift2, ">=", Q.s0, "Singular values move by at most the operator norm of the change.",
-     r"s_{\min}(A+A') \ge s_{\min}(A)-s_{\max}(A')", 37, equality=_CENTRE, **_PROOF)  # fmt: skip
+     r"s_{\min}(A+A') \ge s_{\min}(A)-s_{\max}(A')", 37, equality=ALIGNED, **_PROOF)  # fmt: skip
 line("lemma18.operator", P.at_S_drift_max, "=", Q.S0, "The largest singular value of A' is the operator norm of A.",
      r"s_{\max}(A') = \|A\|_2", 37, expect="prop5-adjoint-witness", note="A' for A: the perturbation is meant.", **_PROOF)  # fmt: skip
 line("lemma18.operator", P.at_S_drift_max, "=", P.at_S_drift2, "The largest singular value of A' is its operator norm.",
      r"s_{\max}(A') = \|A'\|_2", 37, edition="corrected", **_PROOF)  # fmt: skip
 line("lemma18.frobenius", P.at_S_drift2, "<=", P.at_S_drift, "The operator norm is at most the Frobenius norm.",
-     r"\|A'\|_2 \le \|A'\|_F", 37, equality=Condition("one sample, or nothing moved", (Q.n - 1) * P.at_S_drift, "<=", sp.Integer(0)),
-     **_PROOF)  # fmt: skip
+     r"\|A'\|_2 \le \|A'\|_F", 37, equality=Condition("a change of rank one", P.at_S_drift, "=", P.at_S_drift2), **_PROOF)  # fmt: skip
 line("lemma18.perturbation", P.at_s + P.at_S_drift, ">=", Q.s0, "Singular values move by at most the Frobenius norm of the change.",
      r"s_{\min}(A+A') \ge s_{\min}(A)-\|A'\|_F", 37, part="statement", premises=("lemma18.loyka", "lemma18.frobenius"),
-     equality=_CENTRE, **_18)  # fmt: skip
+     equality=ALIGNED, **_18)  # fmt: skip
 line("lemma18.trace", P.at_pulled**2, "=", P.at_trace, "The trace is cyclic.",
      r"\|AB\|_F^2 = \mathrm{Tr}(ABB^\top A^\top) = \mathrm{Tr}(BB^\top A^\top A)", 37, **_PROOF)  # fmt: skip
-line("lemma18.eigenvalue", P.at_trace, ">=", P.at_BB_min * P.at_residual**2, "The trace is at least the smallest eigenvalue times the other.",
+line("lemma18.eigenvalue", P.at_trace, ">=", P.at_BB_min * P.at_residual**2, "The trace is at least an eigenvalue times the other.",
      r"\mathrm{Tr}(BB^\top A^\top A) \ge \lambda_{\min}(A^\top A)\mathrm{Tr}(BB^\top) = \lambda_{\min}(A^\top A)\|B\|_F^2", 37,
      equality=_ONE, premises=("lemma18.trace",), **_PROOF)  # fmt: skip
 line("lemma18.square", P.at_BB_min * P.at_residual**2, "=", P.at_B_min * P.at_residual, "The right side of the proof is that of the lemma.",
@@ -103,7 +102,7 @@ for _name, _lhs, _relation, _rhs, _tex in (
 _48, _FULL = P.LINE_48, (*P.LINE_48, *P.DATA)
 _SPREAD = Q.K_sigma / (Q.L * sp.sqrt(Q.m) * sp.sqrt(Q.q)) * P.at_V * P.at_W
 line("prop5.h0-norm", P.at_h0, "<=", P.at_A * Q.XF, "The first hidden states.", r"\|h_0\|_F = \|Ax\|_F \le \|A\|_2\|x\|_F", 33, eq="(49)",
-     equality=Condition("d = 1, or A is a multiple of Ā", (Q.d - 1) * P.dist_A**2, "=", (Q.d - 1) * Q.d * (1 - P.at_A) ** 2))  # fmt: skip
+     equality=Condition("A multiplies the data by its norm", P.at_h0, "=", P.at_A * Q.XF))  # fmt: skip
 line("prop5.h0-bound", P.at_A * Q.XF, "<=", 2 * P.root_nq, "The first hidden states are bounded.",
      r"\|A\|_2\|x\|_F \le 2\sqrt{qn}", 33, eq="(49)", hypotheses=_FULL)  # fmt: skip
 line("prop5.h-growth", P.at_h_next, "<=", P.at_h + _SPREAD * P.at_h, "Hidden states grow by what the branch adds.",

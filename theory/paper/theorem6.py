@@ -51,8 +51,17 @@ line("thm6.weaker", Q.ball_gradient2, ">=", _MU / 2 * Q.ball_loss, "The (M, μ)-
      item="Theorem 6")  # fmt: skip
 line("thm6.loss0", P.loss_start, "=", Q.mean_y2, "The network starts at 0.",
      r"F^L(x) = B^L(0)A^L(0)x = 0,\quad \ell^L(0) = \frac1n\sum_{i=1}^n\|y_i\|^2", 35, hypotheses=_SETUP, **_6)  # fmt: skip
-line("thm6.C", _C(K), "=", (_MU * P.M / (8 * sp.Max(M_AB * K, M_AB * M_X) * sp.exp(K))) ** 2, "M replaced by its value.",
-     rf"\Big(\frac{{c_4}}{{n\sqrt n\,q}}\frac M{{8e^K\max(M_BK, M_BM_X, M_AM_X)}}\Big)^2 = {_CONST}", 35, tool=Tool.DEFINITION, **_6)
+line(
+    "thm6.C",
+    _C(K),
+    "=",
+    (_MU * P.M / (8 * sp.Max(M_AB * K, M_AB * M_X) * sp.exp(K))) ** 2,
+    "M replaced by its value.",
+    rf"\Big(\frac{{c_4}}{{n\sqrt n\,q}}\frac M{{8e^K\max(M_BK, M_BM_X, M_AM_X)}}\Big)^2 = {_CONST}",
+    35,
+    tool=Tool.DEFINITION,
+    **_6,
+)
 line("thm6.condition", _MU, ">=", _22 * sp.sqrt(P.loss_start), "The μ of Proposition 5 is at least that of (22) if the labels are small.",
      r"\frac{c_4}{n\sqrt n\,q} \ge \max(M_BK, M_BM_X, M_AM_X)\frac{8e^K}M\sup_{L \in \mathbb N^*}\sqrt{\ell^L(0)}", 35,
      hypotheses=(*_SETUP, Condition("(1/n) Σ|y_i|² <= C", Q.mean_y2, "<=", C)), premises=("thm6.C", "thm6.loss0"), **_6)  # fmt: skip
@@ -61,9 +70,9 @@ _WIDER = _C(_K_1(P.W_bar_4, 2 * _ROOT))  # from above at width 4m: K >= K₁ the
 _3: dict[str, Any] = {"item": "Remark 3", "part": "", "inputs": "a-priori", "role": Role.RESULT}
 _SEPARATE = Q.K_sigma * P.M * (P.W_bar + P.M) / _ROOT
 _LIMIT = Q.K_sigma * P.M * (sp.sqrt(2) + P.M)
-line("remark3.width", _WIDER, ">=", C, "C does not fall with m: it is the same at width 4m.", rf"{_CONST}\text{{ does not depend on }}m", 36,
+line("remark3.width", _WIDER, ">=", C, "C does not fall with m: as large at width 4m.", rf"{_CONST}\text{{ does not depend on }}m", 36,
      hypotheses=P.EVENT_W, expect="prop5-literal-witness",
      note="K₁ is a supremum over |z| <= M_Z, which is about √(qm): K₁ grows like √m and C falls like e^{-2K₁}.", **_3)  # fmt: skip
 line("remark3.width", _C(_K(_SEPARATE, (P.W_bar + 2 * P.M) / _ROOT)), ">=", _C(_K(_LIMIT, sp.sqrt(2) + 2 * P.M)),
-     "With V and W bounded separately C has a bound from below that does not depend on m.", rf"{_CONST} \ge C(\mathcal X, \sigma, n, q)", 36,
+     "With V and W bounded separately C has a bound from below without m.", rf"{_CONST} \ge C(\mathcal X, \sigma, n, q)", 36,
      edition="corrected", hypotheses=(*P.EVENT_W, Condition("qm >= 1", Q.q * Q.m, ">=", sp.Integer(1))), **_3)  # fmt: skip
