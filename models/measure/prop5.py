@@ -199,7 +199,7 @@ def adjoint_at(run: BallRun) -> Mapping[str, Field]:
     }
 
 
-@measures("at_s", "at_S_drift", "at_S_drift2", "at_S_drift_max", "at_pS", on=BallRun)
+@measures("at_s", "at_S_drift", "at_S_drift2", "at_S_drift_max", "at_pS", "at_layer", on=BallRun)
 def activations_at(run: BallRun) -> Mapping[str, Field]:
     """Singular values of S_{k+1}, its distance from S̄ in both norms, and its product with the adjoint."""
     points, net = run.ball, run.network
@@ -219,9 +219,13 @@ def activations_at(run: BallRun) -> Mapping[str, Field]:
     p = points.adjoint[:, 0, 1:] / n
     dp = np.sqrt(np.sum(rounding.adjoint[:, 0, 1:] ** 2, axis=-1)) / n
     product = frobenius(np.swapaxes(p, -1, -2) @ S)
+    V = points.states["V"][:, 0]
+    before, step = points.forward["hidden"][:, 0, :-1], S @ np.swapaxes(V, -1, -2) / (net["L"] * np.sqrt(m))
+    local = np.sqrt(np.sum((rounding.branch[:, 0] / (net["L"] * np.sqrt(m))) ** 2, axis=-1)) + gamma(q + m + n + 6) * frobenius(before)
     return {
         "at_s": Field(least, (error + lapack * size) * (m >= n), BL, size),
         "at_S_drift": Field(frobenius(drift), 2 * error + gamma(n * m + 3) * frobenius(drift), BL),
+        "at_layer": Field(frobenius(before + step), states + local, BL),
         "at_S_drift2": Field(norm, 2 * error + own, BL),
         "at_S_drift_max": Field(largest, 2 * error + (gamma(m) + lapack) * np.sqrt(n) * frobenius(drift), BL),
         "at_pS": Field(product, dp * size + frobenius(p) * error + gamma(n + q * m + 4) * frobenius(p) * size, BL, frobenius(p) * size),

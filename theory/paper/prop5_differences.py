@@ -191,7 +191,7 @@ differ(
         r"C \text{ with } \|V\| \le M \text{ and } \|W\| \le \|\bar W\|+M \text{ bounded separately in } K_1, K_2",
         "holds with another constant",
         "K₁ of Proposition 8 is a supremum over |z| <= M_Z, and M_Z = |W̄|_F + M is about √(qm): K₁ grows like √(qm), C falls like "
-        "e^{-2K₁}. Theorem 6 stands, its C depending on m. With V and W bounded separately, as they are along the flow, C does not depend on m.",
+        "e^{-2K₁}. Theorem 6 stands, its C depending on m. With V and W bounded separately, as along the flow, it does not.",
         (
             _CLOSED + "sup K_σ|V||W|/√(qm) over |V| + |W| <= M_Z is K_σM_Z²/(4√(qm)), attained by one neuron.",
             _RUN + "on prop5-literal-witness C at width 4m, from above, is less than C at width m (remark3.width).",

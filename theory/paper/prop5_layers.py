@@ -92,7 +92,7 @@ line("prop5.grad-V-layer", P.at_grad_V + P.C_3 / 2 * _BEYOND * _ROOT_LOSS / (Q.L
      premises=("prop5.grad-V-loss", "prop5.s-eighth"))  # fmt: skip
 
 # --- pages 34 and 35: the sum over layers
-_FLOOR, _FLOORED = sp.floor(P.x), r"\Big\lfloor\frac{L\eta_r(\sigma)}{C_2\sqrt{nq}}\Big\rfloor"
+_FLOOR, _FLOORED = sp.floor(P.x), r"\lfloor L\eta_r(\sigma)/(C_2\sqrt{nq})\rfloor"
 _INDEX = "∂ℓ/∂Z_{k+1} in the sum from 1 to L is printed for ∂ℓ/∂Z_k."
 line(
     "prop5.sum",
@@ -105,7 +105,7 @@ line(
     note=_INDEX,
 )
 line("prop5.range", _FLOOR + 1, "<=", Q.L, "V_{k+1} exists for every k of the sum.",
-     rf"k \in \Big\{{1,\dots,{_FLOORED}\Big\}} \Rightarrow k+1 \le L", 34, inputs="a-priori", hypotheses=P.SIZES,
+     rf"1 \le k \le {_FLOORED} \Rightarrow k+1 \le L", 34, inputs="a-priori", hypotheses=P.SIZES,
      expect="prop5-scale-witness", note="False for c₂√(nq) <= 1, where the sum has more terms than there are layers.")  # fmt: skip
 line("prop5.range", _FLOOR + 1, "<=", Q.L, "V_{k+1} exists for every k of the sum.",
      rf"c_2\sqrt{{nq}} > 1,\ L \ge c_2\sqrt{{nq}} \Rightarrow {_FLOORED}+1 \le L", 34, inputs="a-priori", edition="corrected",
@@ -140,7 +140,7 @@ line("prop5.pl", Q.ball_gradient2, ">=", P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q) * Q.
      "The local PL condition as printed where c₂√(nq) >= 1.", rf"{_GRADIENT} \ge \frac{{c_4}}{{n\sqrt n\,q}}\ell", 6,
      part="statement, Definition 1", role=Role.RESULT, edition="explicit", hypotheses=(*P.DEEP, *P.PRINTED),
      tool=Tool.POLYAK_LOJASIEWICZ, premises=("prop5.pl-proved",),
-     note="At its tightest where c₂√(nq) = 1, n > d and y is orthogonal to the rows of x; else A and B make the left side large.")  # fmt: skip
+     note="At its tightest where c₂√(nq) = 1, n > d and y is orthogonal to the rows of x; else A and B decide.")  # fmt: skip
 
 # --- page 35: the constants
 _K = Q.K_sigma

@@ -83,6 +83,8 @@ for _name, _lhs, _rhs, _tex in (
 ):
     line(f"prop5.near-{_name}", _lhs, "<=", _rhs, f"The distance of {_name} from the centre, in the ball of Definition 1.", _tex, 32,
          eq="(47)", hypotheses=P.ball(P.M), note="k in {1, ..., n} is printed for k in {1, ..., L}.")  # fmt: skip
+line("prop5.layer", P.at_h_next, "=", P.at_layer, "A layer in matrix notation.",
+     r"h_{k+1} = h_k+\frac1{L\sqrt m}V_{k+1}\sigma\Big(\frac1{\sqrt q}W_{k+1}h_k\Big)", 32, eq="(46)", tool=Tool.DEFINITION)  # fmt: skip
 line("prop5.loss", Q.ball_loss, "=", P.at_residual**2 / Q.n, "The loss in matrix notation.", r"\ell = \frac1n\|Bh_L-y\|_F^2", 32,
      tool=Tool.DEFINITION)  # fmt: skip
 

@@ -165,6 +165,7 @@ FAULTS: tuple[Fault, ...] = (
         ("remark3.width/c", "scale", 1.1),
         ("thm6.loss0", "47", _LITTLE_MORE),
     ),
+    _one("prop5.layer", "47", "1.02 of the layer", scaled(sp.Rational(51, 50))),
     _one("lemma18.square/c", "47", "s_min for its square", _rhs(lambda e: e / P.at_B_min)),
     _one("prop5.p-last", "47", "1/n for 2/n", scaled(_half)),
     _one("prop5.p-power/c", "adjoint", "L - 1 layers for L", _rhs(lambda e: e / (1 - P.a / Q.L))),
