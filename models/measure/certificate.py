@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -79,9 +79,12 @@ class CertificateRun(Trajectory):
     @cached_property
     def worst(self) -> Points:
         """The point of the ball, and the labels, that the adversary finds."""
-        regime = self.spec.regime
-        assert isinstance(regime, LocalPL)
-        found = adversary.search(self.batch, self.certificate.extreme, regime.starts)
+        assert isinstance(self.spec.regime, LocalPL)
+        return self.attacked(self.certificate.extreme, self.spec.regime.starts)
+
+    def attacked(self, extreme: Callable[[dict[str, Array]], dict[str, Array]], starts: int) -> Points:
+        """The same for a ball given by its farthest points."""
+        found = adversary.search(self.batch, extreme, starts)
         return Points(self, {k: v[None, None] for k, v in found.params.items()}, replace(self.batch, y=found.y))
 
     def pushed(self) -> dict[str, Array]:
@@ -91,7 +94,7 @@ class CertificateRun(Trajectory):
         S = activations.value(net["activation"], start @ W.T / np.sqrt(net["q"]))  # [n m]
         slope = activations.derivative(net["activation"], start @ W.T / np.sqrt(net["q"]))
         by_state = _leading(start)
-        neuron = np.eye(net["m"])[np.argmax(np.linalg.norm(slope * (start @ by_state)[:, None], axis=0))]
+        neuron = np.eye(1, net["m"], int(np.argmax(np.linalg.norm(slope * (start @ by_state)[:, None], axis=0))))[0]
         return {
             "A": np.outer(_leading(W), _leading(self.batch.x)),
             "V": np.outer(by_state, _leading(S)),

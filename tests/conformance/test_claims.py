@@ -37,6 +37,7 @@ EXAMPLES = {
         "random-matrix": 4,
         "relu": 4,
         "network": 20,
+        "pl-ball": 5,
     },
 }
 

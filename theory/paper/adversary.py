@@ -3,39 +3,35 @@ r"""The least PL ratio that a search over the ball and over the labels finds.
 Definition 1 asks ‖∇ℓ‖² >= μℓ at every point of the ball, and μ of the certificates does not depend on the labels. At fixed parameters the
 labels enter through r = F(x) - y alone, ‖∇ℓ‖² = (4/n²) ⟨r, K r⟩ with K the Gram matrix of the weighted gradients of outputs, so that the
 worst labels are y = F(x) - v, v the eigenvector of its least eigenvalue, and the ratio is (4/n) λ_min(K). The implementation is asked at
-the point that was found, with those labels.
+the point that was found, with those labels; so it is for the balls and the constants of Proposition 5, as printed and in other editions.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
-from depthlimit.theory.paper import averaged, certificate
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.registry import register
+from depthlimit.theory.registry import claims, register
 
-for _name, _premise, _mu, _where, _hypotheses in (
-    ("pl", "certificate.pl", certificate.mu, certificate.WHERE, certificate.BALL),
-    ("averaged-pl", "averaged.pl", averaged.mu, averaged.WHERE["averaged"], averaged.BALL),
-    ("spectral-pl", "averaged.spectral-pl", averaged.mu, averaged.WHERE["spectral"], averaged.BALL),
-):
+_SEARCHED = {
+    "certificate.pl": "pl",
+    "averaged.pl": "averaged-pl",
+    "averaged.spectral-pl": "spectral-pl",
+    "prop5.pl": "prop5",
+    "prop5.sharp-pl": "prop5-sharp",
+}
+for _claim in claims(*_SEARCHED):
     register(
-        Claim(
-            f"adversary.{_name}",
-            Q.worst_gradient2,
-            ">=",
-            _mu * Q.worst_loss,
-            Source("certificate", "Definition 1 under search"),
-            ("local-pl",),
-            "The PL condition at the point of the ball, and with the labels, where a search finds it nearest to failing.",
-            r"\min_{\theta,\,y}\ \|\nabla\ell\|^2/\ell \ge \mu",
-            role=Role.RESULT,
-            edition="sharpened",
-            where=_where,
-            hypotheses=_hypotheses,
-            needs=frozenset({"lipschitz", "zero-at-zero"}),
-            premises=(_premise,),
+        replace(
+            _claim,
+            label=f"adversary.{_SEARCHED[_claim.label]}",
+            lhs=Q.worst_gradient2,
+            rhs=_claim.rhs.xreplace({Q.ball_loss: Q.worst_loss}),
+            meaning="The PL condition at the point of the ball, and with the labels, where a search finds it nearest to failing.",
+            premises=(_claim.label,),
             tool=Tool.SUPREMUM,
         )
     )

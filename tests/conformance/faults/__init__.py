@@ -23,6 +23,7 @@ from depthlimit.conformance.faults import (
     numerics,
     odes,
     planting,
+    prop5,
     statements,
     steps,
     variational,
@@ -43,7 +44,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, certificates),
+    *(statements, general, consistency, controls, variational, steps, comparison, prop5, certificates),
 )
 # Their comparison equations cost as much as all other claims together.
 _COSTLY = tuple(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order"))

@@ -118,6 +118,20 @@ FAULTS: tuple[Fault, ...] = (
         _of(f"adversary.{k}", "doubled", spec, "8 for 4 in μ", scaled(2))
         for k, spec in (("pl", "certificate"), ("averaged-pl", "averages"), ("spectral-pl", "spectral"))
     ),
+    *(
+        claim_fault(
+            f"{label.replace('.', '-')}-{edition}-times-{factor}",
+            spec,
+            f"{label}[{edition},instantaneous]",
+            f"μ times {factor}",
+            scaled(factor),
+        )
+        for label, edition, spec, factor in (
+            ("adversary.prop5", "corrected", "ball-scale", 125),
+            ("adversary.prop5", "explicit", "ball-edge", 470),
+            ("adversary.prop5-sharp", "sharpened", "ball-flat", 19),
+        )
+    ),
     _of("adversary.spectral-pl", "of-centre", "spectral-wide", "μ of the centre in all of the ball", redefined(mu=_CENTRE)),
     *(
         _of(label, "of-largest", spec, "the largest singular value for the smallest", redefined(mu=where[mu].xreplace(_LARGEST)))
