@@ -14,7 +14,7 @@ import sympy as sp
 
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.registry import claims, register
+from depthlimit.theory.registry import claims, quantity, register
 
 _SEARCHED = {
     "certificate.pl": "pl",
@@ -35,6 +35,28 @@ for _claim in claims(*_SEARCHED):
             tool=Tool.SUPREMUM,
         )
     )
+sum_gradient2 = quantity(
+    "sum_gradient2",
+    r"\|\partial_A\ell\|_F^2+L\sum_k(\|\partial_{V_k}\ell\|_F+\|\partial_{W_k}\ell\|_F)^2+\|\partial_B\ell\|_F^2",
+    (Q.B_, Q.T_),
+    "the left side of Definition 1 with the sum of the norms of V and W, over the blocks that are trained",
+).symbol
+register(
+    Claim(
+        "adversary.sum-norm",
+        2 * Q.descent_rate,
+        ">=",
+        sum_gradient2,
+        Source("certificate", "Definition 1 in the sum norm"),
+        ("plain-flow", "local-pl"),
+        "A PL condition with μ in the norm |V|_F + |W|_F on Z gives the rate μ/2 and no more: the flow descends in the Euclidean norm.",
+        r"-2\frac{d\ell}{dt} \ge \|\nabla\ell\|_{\mathrm{sum}}^2",
+        edition="explicit",
+        inputs="instantaneous",
+        premises=("identities.energy-rate",),
+        tool=Tool.CAUCHY_SCHWARZ,
+    )
+)
 register(
     Claim(
         "adversary.leaves",

@@ -174,6 +174,9 @@ FAULTS: tuple[Fault, ...] = (
     _of(
         "averaged.stays", "any-labels", "large-labels-averages", "no condition on ℓ(0): the labels are a hundred times as large", _admitting
     ),
+    claim_fault(
+        "pl-in-the-sum-norm", "sum-norm", "adversary.sum-norm[explicit,instantaneous]", "rate μ for μ/2 in the sum norm", scaled(2)
+    ),
     _run("missing-L", MissingL, "certificate", "certificate.pl", "adversary.pl"),
     _run("missing-L-averages", MissingL, "averages", "averaged.pl", "averaged.spectral-pl", "adversary.averaged-pl"),
     _run("wrong-ball", WrongBall, "spectral", "averaged.spectral-hidden"),
