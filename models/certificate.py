@@ -81,6 +81,12 @@ def _evaluate(numbers: Mapping[str, float], kind: str = "sup") -> dict[str, floa
     return values
 
 
+def stacked(S: Array, x: Array) -> Array:
+    """S̄/√m and √2 x, samples as rows, side by side, filled up to n columns [n m+d or n]."""
+    both = np.concatenate([S / math.sqrt(S.shape[1]), math.sqrt(2) * x], axis=1)
+    return np.pad(both, ((0, 0), (0, max(0, len(both) - both.shape[1]))))
+
+
 def data_numbers(batch: Batch) -> dict[str, float]:
     """Sizes, activation constants and singular values that the certificates read off the initialisation."""
     net = batch.network
@@ -93,6 +99,7 @@ def data_numbers(batch: Batch) -> dict[str, float]:
         "K_sigma": c["K_sigma"].hi,
         "s0": float(values[net["n"] - 1]) if net["m"] >= net["n"] else 0.0,
         "S0": float(values[0]),
+        "s_all": float(np.linalg.svd(stacked(S, x), compute_uv=False)[-1]),
         "w0": float(np.linalg.norm(W, 2)),
         "X2": float(np.linalg.norm(x, 2)),
         "XF": float(np.linalg.norm(x)),

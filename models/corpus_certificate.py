@@ -38,6 +38,7 @@ QUICK = (
     certificate(SHAPES[0], 0, 1.0, ball="averaged"),
     certificate(SHAPES[0], 0, 1.0, ball="spectral"),
     certificate(SHAPES[1], 0, 0.25, ball="spectral", labels="hardest"),
+    certificate(SHAPES[0], 1, 0.02, ball="stacked", labels="hardest"),  # so small a ball that μ is nearly attained
     certificate(SHAPES[0], 0, 1.0, excess=100.0),
     certificate(SHAPES[0], 0, 1.0, ball="spectral", excess=100.0),
 )
@@ -45,14 +46,14 @@ STANDARD = (
     *(certificate(shape, seed, fraction, starts=4) for shape in SHAPES for seed in SEEDS for fraction in FRACTIONS),
     *(
         certificate(shape, 1, fraction, ball=ball, starts=4)
-        for ball in ("averaged", "spectral")
+        for ball in ("averaged", "spectral", "stacked")
         for shape in SHAPES
         for fraction in FRACTIONS
     ),
 )
 DEEP = tuple(
     certificate(shape, seed, fraction, ball=ball, points=64, starts=64)
-    for ball in ("sup", "averaged", "spectral")
+    for ball in ("sup", "averaged", "spectral", "stacked")
     for shape in SHAPES
     for seed in SEEDS
     for fraction in FRACTIONS

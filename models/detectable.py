@@ -1,4 +1,4 @@
-"""What could be detected: the smallest relative change of μ, of the loss rate, of s₀ or of K_σ that the claims notice on certificates.
+"""What could be detected: the smallest relative change of μ, of the loss rate, of s₀ (and s_*) or of K_σ that claims notice on certificates.
 
 Each is changed in the direction in which the paper's statement becomes stronger than it is, or the network slower: μ and s₀ up, K_σ and the
 rates down; in the claims' own formulas and fields, and judged as ever. The factor is found by bisection between `FINEST` and `COARSEST`.
@@ -52,7 +52,7 @@ class Change:
 CHANGES = (
     Change("mu"),
     Change("rate", ("descent_rate", "mean_rate"), up=False),
-    Change("s0", ("s0",)),
+    Change("s0", ("s0", "s_all")),
     Change("K_sigma", ("K_sigma",), up=False),
 )
 

@@ -234,7 +234,7 @@ class LocalPL(_Frozen):
     """A PL certificate around the paper's initialisation; labels are scaled to the loss that it admits.
 
     `fraction`: of the path length that maximises the admissible loss: ∫√ℓ for the sup ball (its radii are about proportional to it), the
-    radius for the balls of averages ("spectral" has the sharper bound of the activations).
+    radius for those of averages ("spectral" has a sharper bound of the activations, "stacked" counts the gradients in A and B).
     `points`: how many parameters in the ball are tried; their seed is the initialisation's. `starts`: of the adversary's search in it.
     `labels`: "hardest" puts the direction in which the PL ratio at the centre is least in the place of the data's labels. `excess`: the
     labels are so many times those that are admitted; above 1 the flow may leave the ball.
@@ -243,7 +243,7 @@ class LocalPL(_Frozen):
     kind: Literal["local-pl"] = "local-pl"
     fraction: float = Field(0.25, gt=0, le=1)
     points: int = Field(16, ge=1, le=10_000)
-    ball: Literal["sup", "averaged", "spectral"] = "sup"
+    ball: Literal["sup", "averaged", "spectral", "stacked"] = "sup"
     starts: int = Field(1, ge=1, le=10_000)
     labels: Literal["given", "hardest"] = "given"
     excess: float = Field(1.0, ge=1, le=1e6)

@@ -179,7 +179,7 @@ def _local_pl(draw: st.DrawFn) -> Spec:
         {
             "regime": {
                 **{"kind": "local-pl", "fraction": draw(st.sampled_from([0.25, 0.5, 1.0])), "points": 8},
-                "ball": draw(st.sampled_from(["sup", "averaged", "spectral"])),
+                "ball": draw(st.sampled_from(["sup", "averaged", "spectral", "stacked"])),
             },
             "d": d,
             "dout": 1,

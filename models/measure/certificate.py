@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from depthlimit.models import activations, adversary
-from depthlimit.models.certificate import Certificate, certify
+from depthlimit.models.certificate import Certificate, certify, stacked
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.measure.network import BT
@@ -103,7 +103,7 @@ class CertificateRun(Trajectory):
         }
 
 
-@measures("s0", "S0", "w0", "X2", "XF", on=Trajectory)
+@measures("s0", "S0", "s_all", "w0", "X2", "XF", on=Trajectory)
 def inputs(run: Trajectory) -> Mapping[str, Field]:
     """Singular values and norms at the initialisation, with LAPACK's and the evaluation's errors."""
     b, net = run.batch, run.network
@@ -116,7 +116,10 @@ def inputs(run: Trajectory) -> Mapping[str, Field]:
     values = np.linalg.svd(S, compute_uv=False)
     smallest = float(values[net["n"] - 1]) if net["m"] >= net["n"] else 0.0
     size = float(frobenius(x))
+    stack = stacked(S, x)
+    lapack = 4 * max(stack.shape) * U * float(frobenius(stack))
     return {
+        "s_all": number(float(np.linalg.svd(stack, compute_uv=False)[-1]), drift / np.sqrt(net["m"]) + lapack),
         "s0": number(smallest, drift if smallest else 0.0),
         "S0": number(float(values[0]), drift),
         "w0": number(*map(float, operator_norm(W))),

@@ -20,6 +20,7 @@ _SEARCHED = {
     "certificate.pl": "pl",
     "averaged.pl": "averaged-pl",
     "averaged.spectral-pl": "spectral-pl",
+    "averaged.stacked-pl": "stacked-pl",
     "prop5.pl": "prop5",
     "prop5.sharp-pl": "prop5-sharp",
 }

@@ -17,6 +17,15 @@ R² μ(R)/4 >= ℓ(0) is enough. Notation of the sup ball; v̄, ω̄ are the roo
 2'. |h_k - Ax|_F <= (1/(L√m)) Σ_{j<=k} v_j (S₀ + D_j) <= R (S₀ + D̂)/√m; and the root of the mean over k of (1/L) Σ_{j<k} v_j is at most
     (2/π) v̄, the norm of the Volterra operator v -> ∫_0^s v: for v >= 0, a step function, the sum is at most that integral.
 3'. Then D̂ <= (K_σ/√q)(ω̄ ((1+R) X₂ + R S₀/√m) + w α X₂ + (2/π) w v̄ S₀/√m) + a D̂ by 3, the terms with D_j on the right taken together.
+
+*Stacked*: the gradients in A and B are kept. Let u = p_L = Bᵀ(2/n)(F - y), so that |u|_F >= 2(1-R)√(ℓ/n) and
+|∂ℓ/∂B|_F >= |u h_Lᵀ|_F/(1+R); the squared gradient is at least (1+R)^{-2} times (1/(Lm)) Σ_k |p_kS_kᵀ|² + |p_0xᵀ|² + |u h_Lᵀ|².
+
+5. With u, S̄ and Āx for p_k, S_k and h_L these are at least s_*²|u|², s_* the n-th singular value of S̄/√m above √2 x: Ā is an isometry.
+6. |p_kS_kᵀ - uS̄ᵀ| <= |p_k - u| S₀ + e^a |u| D_k and |p_k - u| <= e^a |u| Σ_{j>k} x_j, the root of whose mean square is at most
+   (K_σ/√(qm)) ((2/π) w + R) v̄ by 2'; |(p_0 - u)xᵀ| <= e^a |u| X₂ K_σ (w+R) v̄/√(qm); |u(h_L - Āx)ᵀ| <= |u| ((S₀+D̂) v̄/√m + X₂ α).
+7. The three roots are at most |u| times linear forms in (α, v̄, ω̄), the sum of whose squares is at most R² |u|² times that of all
+   coefficients: Ê. By the triangle inequality μ = (4/n) ((1-R)/(1+R))² (s_* - Ê)₊², which tends to the least PL ratio at the centre.
 """
 
 from __future__ import annotations
@@ -51,7 +60,22 @@ _SPECTRAL = {
     H2: (1 + _R) * Q.X2 + _R * Q.S0 / sp.sqrt(Q.m),
     D_hat: Q.K_sigma / sp.sqrt(Q.q) * _R * sp.sqrt(H2**2 + _DEPTH**2 + (Q.w0 * Q.X2) ** 2) / (1 - a),
 }
-WHERE = {"averaged": _LIPSCHITZ, "spectral": _SPECTRAL}
+E_hat = sp.Symbol("E_hat", nonnegative=True)
+_K, _grown = Q.K_sigma / sp.sqrt(Q.q), sp.exp(a)
+_COEFFICIENTS = (
+    _grown * _K * Q.w0 * Q.X2 / (1 - a) / sp.sqrt(Q.m),
+    _grown * _K * (_DEPTH * (1 + 1 / (1 - a)) + _R * Q.S0 / sp.sqrt(Q.m)) / sp.sqrt(Q.m),
+    _grown * _K * H2 / (1 - a) / sp.sqrt(Q.m),
+    _grown * Q.X2 * Q.K_sigma * (Q.w0 + _R) / _ROOT_QM,
+    (Q.S0 + D_hat) / sp.sqrt(Q.m),
+    Q.X2,
+)
+_STACKED = {
+    **_SPECTRAL,
+    E_hat: _R * sp.sqrt(sum(c**2 for c in _COEFFICIENTS)),
+    mu: 4 / Q.n * ((1 - _R) / (1 + _R)) ** 2 * sp.Max(Q.s_all - E_hat, 0) ** 2,
+}
+WHERE = {"averaged": _LIPSCHITZ, "spectral": _SPECTRAL, "stacked": _STACKED}
 
 _THOUSANDTH = sp.Rational(999, 1000)
 BALL = (
@@ -85,7 +109,7 @@ def _certify(
             lhs,
             relation,
             rhs,
-            Source("certificate", f"Proposition 5 and (10) per draw, ball of averages{', spectral' if kind == 'spectral' else ''}"),
+            Source("certificate", f"Proposition 5 and (10) per draw, ball of averages{'' if kind == 'averaged' else f', {kind}'}"),
             ("local-pl",),
             meaning,
             tex,
@@ -113,6 +137,11 @@ _certify(
     "Adjoint states cannot vanish while the loss does not.",
     Tool.DISCRETE_GRONWALL,
 )
+_PREMISES = {
+    "averaged": ("averaged.activations", "averaged.adjoint"),
+    "spectral": ("averaged.spectral-activations", "averaged.adjoint"),
+    "stacked": ("averaged.spectral-hidden", "averaged.spectral-activations"),
+}
 for _kind, _drift, _tex in (
     ("averaged", g * Q.ball_Ax, r"\|h_k-Ax\|_F \le (e^a-1)\|Ax\|_F"),
     ("spectral", _R * (Q.S0 + D_hat) / sp.sqrt(Q.m), r"\|h_k-Ax\|_F \le R(S_0+\hat D)/\sqrt m"),
@@ -132,14 +161,15 @@ for _kind, _drift, _tex in (
         f"{_of}hidden",
         equality=Condition("all S_k are S̄ at the centre", Q.ball_drift_rms, "=", sp.Integer(0), trivial=True),
     )
+for _kind in WHERE:
+    _of = "averaged." if _kind == "averaged" else f"averaged.{_kind}-"
     _certify(
         *(_kind, "pl", Q.ball_gradient2, ">=", mu * Q.ball_loss),
         r"\Big\|\frac{\partial\ell^L}{\partial A^L}\Big\|_F^2 + L\sum_{k=1}^L\Big\|\frac{\partial\ell^L}{\partial Z_k^L}\Big\|_F^2"
         r" + \Big\|\frac{\partial\ell^L}{\partial B^L}\Big\|_F^2 \ge \mu\,\ell^L",
         "The PL condition with the certified μ, at points of the ball of averages.",
         Tool.PERTURBATION,
-        f"{_of}activations",
-        "averaged.adjoint",
+        *_PREMISES[_kind],
         role=Role.RESULT,
     )
     _certify(

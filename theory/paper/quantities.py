@@ -160,6 +160,9 @@ B_op = _number("B_op", r"\|B\|_2", "operator norm of B", exact=False)
 
 # --- the PL certificate
 s0 = _number("s0", "s_0", "n-th singular value of S̄ = σ(W̄Āx/√q), 0 if m < n", exact=False)
+s_all = _number(
+    "s_all", "s_*", "n-th singular value of S̄/√m above √2 x: with A and B the root of n/4 of the least PL ratio at the centre", exact=False
+)
 w0 = _number("w0", r"\|\bar W\|_2", "operator norm of the initial W", exact=False)
 X2 = _number("X2", r"\|x\|_2", "operator norm of the d x n data matrix", exact=False)
 XF = _number("XF", r"\|x\|_F", "Frobenius norm of the data matrix", exact=False)

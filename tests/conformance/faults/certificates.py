@@ -26,6 +26,7 @@ SPECS: dict[str, Spec] = {
     "sup-ball": certificate(SHAPES[0], 0, 1.0, **_SMALL),
     "averages": certificate(SHAPES[0], 0, 0.25, ball="averaged", **_SMALL),
     "spectral": certificate(SHAPES[0], 0, 0.25, ball="spectral", **_SMALL),
+    "stacked": certificate(SHAPES[0], 0, 0.25, ball="stacked", **_SMALL),
     "spectral-wide": certificate(SHAPES[0], 0, 1.0, ball="spectral", **_SMALL),
     "large-labels": certificate(SHAPES[0], 0, 1.0, excess=100.0, **_SMALL),
     "large-labels-averages": certificate(SHAPES[0], 0, 1.0, ball="averaged", excess=100.0, **_SMALL),
@@ -111,12 +112,12 @@ _LARGEST = {Q.s0: Q.S0}
 FAULTS: tuple[Fault, ...] = (
     *(
         _of(f"{ball}{k}", "doubled", spec, "8 for 4 in μ", scaled(2))
-        for ball, spec in (("averaged.", "averages"), ("averaged.spectral-", "spectral"))
+        for ball, spec in (("averaged.", "averages"), ("averaged.spectral-", "spectral"), ("averaged.stacked-", "stacked"))
         for k in ("pl", "rate", "decay")
     ),
     *(
         _of(f"adversary.{k}", "doubled", spec, "8 for 4 in μ", scaled(2))
-        for k, spec in (("pl", "certificate"), ("averaged-pl", "averages"), ("spectral-pl", "spectral"))
+        for k, spec in (("pl", "certificate"), ("averaged-pl", "averages"), ("spectral-pl", "spectral"), ("stacked-pl", "stacked"))
     ),
     *(
         claim_fault(
@@ -159,7 +160,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     *(
         _of(f"averaged.{k}stays", "squared", spec, "R⁴ for R²", lambda c: replace(c, rhs=c.rhs**2))
-        for k, spec in (("", "averages"), ("spectral-", "spectral"))
+        for k, spec in (("", "averages"), ("spectral-", "spectral"), ("stacked-", "stacked"))
     ),
     *(
         _of(
