@@ -1,7 +1,7 @@
-"""What could be detected: the smallest relative change of μ, of the loss rate, of s₀ (and s_*) or of K_σ that claims notice on certificates.
+"""What could be detected: the smallest relative change of μ, of the loss rate, of s₀ and s_*, or of K_σ that certificates notice.
 
 Each is changed in the direction in which the paper's statement becomes stronger than it is, or the network slower: μ and s₀ up, K_σ and the
-rates down; in the claims' own formulas and fields, and judged as ever. The factor is found by bisection between `FINEST` and `COARSEST`.
+rates down; in the claims' own formulas and fields, and judged as ever. ε is found by bisection between `FINEST` and `COARSEST`.
 """
 
 from __future__ import annotations
@@ -74,20 +74,24 @@ class _Changed(Mapping[str, Field]):
         return len(self._fields)
 
 
-def smallest(claim: Claim, change: Change, fields: Fields, properties: frozenset[str]) -> float | None:
-    """The smallest ε at which a claim that holds is violated; None if it is not even at `COARSEST`."""
+def _noticing(listening: Iterable[Claim], change: Change, epsilon: float, fields: Fields, properties: frozenset[str]) -> list[Claim]:
+    changed = _Changed(fields, change.quantities, change.factor(epsilon))
+    return [c for c in listening if judge(change.claim(c, epsilon), changed, properties).verdict == J.VIOLATED]
 
-    def notices(epsilon: float) -> bool:
-        changed = _Changed(fields, change.quantities, change.factor(epsilon))
-        return judge(change.claim(claim, epsilon), changed, properties).verdict == J.VIOLATED
 
-    if not notices(COARSEST):
-        return None
+def smallest(holding: Iterable[Claim], change: Change, fields: Fields, properties: frozenset[str]) -> tuple[float, list[Claim]] | None:
+    """The smallest ε at which one of the claims, which hold, is violated, and which are; None if none is even at `COARSEST`.
+
+    What is noticed at an ε is noticed at larger ones, so only the claims that notice the last ε are asked about a smaller one.
+    """
+    found = COARSEST, _noticing((c for c in holding if change.concerns(c)), change, COARSEST, fields, properties)
     low, high = math.log10(FINEST), math.log10(COARSEST)
-    for _ in range(_STEPS):
+    for _ in range(_STEPS if found[1] else 0):
         middle = (low + high) / 2
-        low, high = (low, middle) if notices(10**middle) else (middle, high)
-    return float(10**high)
+        noticing = _noticing(found[1], change, 10**middle, fields, properties)
+        low, high = (low, middle) if noticing else (middle, high)
+        found = (10**middle, noticing) if noticing else found
+    return found if found[1] else None
 
 
 def table(spec: Spec, arrays: ArrayStore | None = None) -> dict[str, Any]:
@@ -97,22 +101,16 @@ def table(spec: Spec, arrays: ArrayStore | None = None) -> dict[str, Any]:
     holding = [c for c in listening if judge(c, fields, properties).verdict == J.HOLDS]
     rows = []
     for change in CHANGES:
-        found = {c.id: e for c in holding if change.concerns(c) and (e := smallest(c, change, fields, properties)) is not None}
-        least = min(found.values(), default=None)
-        rows.append(
-            {
-                "name": change.name,
-                "change": None if least is None else change.factor(least) - 1,
-                "by": [name for name, e in found.items() if e == least],
-            }
-        )
+        found = smallest(holding, change, fields, properties)
+        least, by = (change.factor(found[0]) - 1, [c.id for c in found[1]]) if found else (None, [])
+        rows.append({"name": change.name, "change": least, "by": by})
     return {"spec": spec.to_json(), "rows": rows}
 
 
 def tables(specs: Iterable[Spec], arrays: ArrayStore | None = None) -> list[dict[str, Any]]:
-    """The tables of the first certificate of each ball that has n > d, labels that it admits and generated data."""
+    """The tables of the first certificates of the loosest and the sharpest ball with n > d, admitted labels and generated data."""
     first: dict[str, Spec] = {}
     for spec in specs:
         if isinstance(spec.regime, LocalPL) and spec.n > spec.d and spec.regime.excess == 1 and spec.data.kind != "arrays":
             first.setdefault(spec.regime.ball, spec)
-    return [table(spec, arrays) for spec in first.values()]
+    return [table(first[ball], arrays) for ball in ("sup", "stacked") if ball in first]
