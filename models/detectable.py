@@ -21,8 +21,8 @@ from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.quantity import Field
 
-FINEST, COARSEST = 1e-4, 1e3
-_STEPS = 8  # of bisection, over 7 decades: to a factor of 10^(7/2^8), 7 %
+FINEST, COARSEST = 1e-10, 1e3
+_STEPS = 9  # of bisection, over 13 decades: to a factor of 10^(13/2^9), 6 %
 _LISTENING = ("certificate.", "averaged.", "adversary.", "identities.energy-rate")
 
 

@@ -265,7 +265,7 @@ def test_what_could_be_detected_is_what_the_claims_notice() -> None:
     (claim,) = claims("adversary.pl")
     judged = judge(claim, fields, CATALOGUE["sin"].properties)
     assert judged.log10_tightness is not None and rows["mu"]["by"] == [claim.id]
-    assert rows["mu"]["change"] == pytest.approx(10**-judged.log10_tightness - 1, rel=10 ** (7 / 2**8) - 1)
+    assert rows["mu"]["change"] == pytest.approx(10**-judged.log10_tightness - 1, rel=10 ** (13 / 2**9) - 1)
     assert rows["rate"]["change"] < 0 < rows["s0"]["change"] and -1 < rows["K_sigma"]["change"] < 0
     # μ is about proportional to (s₀ - D̂)²
     assert rows["s0"]["change"] == pytest.approx(rows["mu"]["change"] / 2, rel=0.2)
