@@ -21,6 +21,7 @@ from depthlimit.models.trajectory import BLOCKS, Batch
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.paper import averaged
+from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.quantity import Array
 from depthlimit.theory.registry import claims
 
@@ -152,6 +153,17 @@ def test_the_adversary_notices_a_mu_that_is_a_little_too_large_and_random_points
     assert verdicts == {"certificate.pl": J.HOLDS, "adversary.pl": J.VIOLATED}
 
 
+def test_the_adversary_notices_that_the_least_ratio_of_the_centre_is_not_that_of_the_ball() -> None:
+    """That μ is 8 % too large, and no random point of the ball shows it."""
+    fields = Fields(CertificateRun(certificate(SHAPES[0], 1, 1.0, ball="stacked"), ArrayStore(), NumpyImplementation()))
+    verdicts = {}
+    for label in ("averaged.stacked-pl", "adversary.stacked-pl"):
+        (claim,) = claims(label)
+        where = {k: 4 * Q.s_all**2 / Q.n if k.name == "mu" else v for k, v in claim.where.items()}
+        verdicts[label] = judge(replace(claim, where=where), fields, CATALOGUE["sin"].properties).verdict
+    assert verdicts == {"averaged.stacked-pl": J.HOLDS, "adversary.stacked-pl": J.VIOLATED}
+
+
 # --- the steps of the ball of averages
 
 
@@ -253,6 +265,27 @@ def test_no_point_of_the_ball_of_averages_has_activations_beyond_the_spectral_bo
         hidden = NumpyImplementation().forward(net, states, x)["hidden"]
         S = [activations.value(net["activation"], hidden[k] @ states["W"][k].T / math.sqrt(net["q"])) for k in range(net["L"])]
         assert math.sqrt(np.mean([np.sum((s - centre) ** 2) for s in S])) <= bound
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_blocks_move_no_faster_than_the_sup_ball_says(seed: int) -> None:
+    """At its points: |A'|, |B'| and, within what layers differ by, each |V_k'| against √(-ℓ'); all against g_j √ℓ."""
+    run = CertificateRun(certificate(SHAPES[0], seed, 1.0), ArrayStore(), NumpyImplementation())
+    values = _evaluate({**data_numbers(run.batch), **run.certificate.radii})
+    L, m = run.network["L"], run.network["m"]
+    spread = values["P_hat"] * (values["g"] * (values["S0"] + values["D_hat"]) + 2 * values["D_hat"]) / math.sqrt(m)
+    assert values["g_V"] == pytest.approx(
+        min(values["P_hat"] * (values["S0"] + values["D_hat"]) / math.sqrt(m), math.sqrt(values["mu"]) + spread)
+    )
+    g, loss = {k: v[:, 0] for k, v in run.ball.gradients.items()}, run.ball.loss[:, 0]
+    for i, root in enumerate(np.sqrt(loss)):
+        squares = {k: np.sum(g[k][i] ** 2, axis=(-2, -1)) * (L**2 if k in "VW" else 1) for k in BLOCKS}
+        path = math.sqrt(squares["A"] + squares["B"] + np.mean(squares["V"] + squares["W"]))
+        assert max(math.sqrt(squares["A"]), math.sqrt(squares["B"])) <= path
+        assert math.sqrt(np.max(squares["V"])) <= path + spread * root
+        differences = L * np.linalg.norm(g["V"][i][:, None] - g["V"][i][None], axis=(-2, -1))
+        assert np.max(differences) <= spread * root
+        assert math.sqrt(np.max(squares["W"])) <= values["g_W"] * root
 
 
 # --- what could be detected

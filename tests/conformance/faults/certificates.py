@@ -133,6 +133,7 @@ FAULTS: tuple[Fault, ...] = (
             ("adversary.prop5-sharp", "sharpened", "ball-flat", 19),
         )
     ),
+    _of("adversary.stacked-pl", "of-centre", "stacked", "μ of the centre in all of the ball", redefined(mu=4 * Q.s_all**2 / Q.n)),
     _of("adversary.spectral-pl", "of-centre", "spectral-wide", "μ of the centre in all of the ball", redefined(mu=_CENTRE)),
     *(
         _of(label, "of-largest", spec, "the largest singular value for the smallest", redefined(mu=where[mu].xreplace(_LARGEST)))
