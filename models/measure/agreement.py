@@ -6,7 +6,7 @@ one. An answer is asked for again at the last saved state, after calls with othe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -212,14 +212,26 @@ for _method in ("forward", "loss", "gradients", "velocity"):
         _rows(_method)
 
 
-@measures(*_names("repeat", "flow"), on=Trajectory)
-def flow_again(run: Trajectory) -> Mapping[str, Field]:
-    """The flow again, at the second saved time alone (or the only one): others must not move it by more than each answer may err."""
-    at, b = slice(1, 2) if len(run.times) > 1 else slice(0, 1), run.batch
-    again = call(run.implementation, "flow", b.network, params=b.params, x=b.x, y=b.y, times=run.times[at])
-    first = {k: v[0, at] for k, v in run.flowed.items()}
-    allowed = {k: (run.state_error[k][0, at], euclid(v.reshape(len(v), -1))) for k, v in first.items()}
-    return _pair("repeat", "flow", first, again, allowed)
+def _flows(kind: str, ask: Callable[[Trajectory, dict[str, Any]], Arrays]) -> None:
+    @measures(*_names(kind, "flow"), on=Trajectory)
+    def again(run: Trajectory) -> Mapping[str, Field]:
+        """The flow at the second saved time (or the only one), asked otherwise: it may not move by more than each answer may err."""
+        at, b = slice(1, 2) if len(run.times) > 1 else slice(0, 1), run.batch
+        first = {k: v[0, at] for k, v in run.flowed.items()}  # a flow that is missing is not asked for again
+        again = ask(run, {"params": b.params, "x": b.x, "y": b.y, "times": run.times[at]})
+        allowed = {k: (run.state_error[k][0, at], euclid(v.reshape(len(v), -1))) for k, v in first.items()}
+        return _pair(kind, "flow", first, again, allowed)
+
+
+def _among_others(run: Trajectory, arguments: dict[str, Any]) -> Arrays:
+    """In a batch between flows of another network, which moves otherwise."""
+    calls = [(run.network, *a.values()) for a in (_other(arguments, -0.5), arguments, _other(arguments, 0.25))]
+    found: Arrays = batch(run.implementation, "flow", calls)[1]
+    return found
+
+
+_flows("repeat", lambda run, arguments: call(run.implementation, "flow", run.network, **arguments))
+_flows("batch", _among_others)
 
 
 @measures(*_names("repeat", "neural_ode"), on=EulerRun)
