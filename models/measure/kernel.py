@@ -312,14 +312,14 @@ def spectrum(run: KernelRun) -> Mapping[str, Field]:
     outside = np.stack([np.where(np.eye(n) > 0, 0.0, off**r) for r in range(ORDER + 1)])
     worst = float(np.max(outside[run.regime.order])) if n > 1 else 0.0
     smallest: Array = np.maximum(np.asarray(np.linalg.eigvalsh(powers)[:, 0], dtype=np.float64), 0.0)
-    known = np.arange(ORDER + 1) > 0  # r = 0: a matrix of ones
+    known: Array = np.asarray(np.arange(ORDER + 1) > 0, dtype=np.float64)  # r = 0: a matrix of ones
     smallest[0] = float(n == 1)
     sums = np.max(np.sum(outside, axis=2), axis=1)
     beyond = (sums > 1 + 32 * n * U) | np.any(outside == 1, axis=(1, 2))  # the discs reach 0 without doubt
     return {
         "kernel_min": number(*run.lam),
         "kernel_hadamard": Field(smallest, (8 * n + 16) * n * U * known, ("batch",)),
-        "kernel_discs": Field(np.asarray(np.maximum(1 - sums, 0.0), dtype=np.float64), 32 * n * U * (known & ~beyond), ("batch",)),
+        "kernel_discs": Field(np.maximum(1 - sums, 0.0), 32 * n * U * (known * ~beyond), ("batch",)),
         "kernel_correlation": number(worst, 16 * U * worst),
     }
 
