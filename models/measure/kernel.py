@@ -41,8 +41,8 @@ def _middle(x: arb) -> tuple[float, float]:
 
 
 def _field(balls: list[arb], axes: tuple[str, ...] = ("batch",), scale: Array | None = None) -> Field:
-    mid, radius = (np.array(column) for column in zip(*map(_middle, balls), strict=True))
-    return Field(mid, radius, axes, scale)
+    found = np.array([_middle(x) for x in balls]).reshape(-1, 2)
+    return Field(found[:, 0], found[:, 1], axes, scale)
 
 
 class KernelRun:
@@ -155,8 +155,10 @@ class KernelRun:
 
     @property
     def exact(self) -> bool:
-        """Whether the distribution of λ_min(M) is known."""
-        return self.steep or (self.spec.n == 1 and self.spec.m <= 64 and math.isfinite(constants(*self.key)["M_sigma"].hi))
+        """Whether the distribution of λ_min(M) is known: sums of σ² only where its mean is large beside the lattice."""
+        if self.spec.n > 1 or self.spec.m > 64:
+            return self.steep
+        return bool(hermite.square_mean(*self.key) > arb(constants(*self.key)["M_sigma"].hi) ** 2 / 20)
 
     @cached_property
     def tails(self) -> tuple[Array, Array]:
@@ -260,17 +262,16 @@ def orthonormal(run: KernelRun) -> Mapping[str, Field]:
 @measures("kernel_entry", "kernel_mehler", "kernel_sampled_gap", on=KernelRun)
 def entries(run: KernelRun) -> Mapping[str, Field]:
     """The kernel of each pair of columns, in two ways, and its distance from the mean over all draws."""
-    pairs = [rho for row in run.correlations(run.x) for rho in row]
-    exact = [hermite.kernel(*run.key, rho) for rho in pairs]
-    size = np.full(len(pairs), float(hermite.square_mean(*run.key).mid()))
-    entry = _field(exact, ("sample",), size)
-    upper = np.triu_indices(run.spec.n)
+    pairs = [rho for row in run.correlations(run.x) for rho in row[1:]]
+    square = float(hermite.square_mean(*run.key).mid())
+    size, upper = np.full(len(pairs), square), np.triu_indices(run.spec.n)
+    exact, radius = (matrix[upper] for matrix in run.matrix(run.x))
     mean = np.mean(run.grams, axis=0)[upper] / run.spec.m
-    rounding = 2 * float(np.max(_sigma_error(run))) * float(np.sqrt(size[0])) + gamma(run.spec.m * run.regime.draws) * size
+    rounding = 2 * float(np.max(_sigma_error(run))) * math.sqrt(square) + gamma(run.spec.m * run.regime.draws) * square
     return {
-        "kernel_entry": entry,
+        "kernel_entry": _field([hermite.kernel(*run.key, rho) for rho in pairs], ("sample",), size),
         "kernel_mehler": _field([run.series(rho) for rho in pairs], ("sample",), size),
-        "kernel_sampled_gap": Field(np.abs(mean - entry.values), entry.radius + rounding, ("sample",)),
+        "kernel_sampled_gap": Field(np.abs(mean - exact), radius + rounding, ("sample",)),
     }
 
 

@@ -12,7 +12,7 @@ P(λ_min(M) <= tλ|X) <= n exp((θtR - 1 + e^{-θR}) λ/R), smallest at e^{-θR}
     P(λ_min(M) <= tλ|X) <= n exp(-(1 - t + t ln t) λ/R) <= n exp(-(1-t)² λ/(2R)).
 
 The print has 1 - t² for (1-t)² (Remark 5.3 of Tropp has the latter). For M_i that are 0 but rarely the exponent 1 - t + t ln t is exact up
-to powers, and 1 - t² > 2(1 - t + t ln t) for t > 0.21: the printed line is false, by any factor as λ/R grows. An instance: n = 2, columns
+to powers, and 1 - t² > 2(1 - t + t ln t) for t > 0.2: the printed line is false, by any factor as λ/R grows. An instance: n = 2, columns
 at a small angle pπ, σ nearly a sign; then λ_min(M) = 2 min(D, m-D) with D ~ Bin(m, p) the rows on which the signs differ, λ = 2mp, R = 2.
 At t = 1/2 the exponent is m η²/(64 M_σ² n) for 3m η²/(64 M_σ² n).
 
@@ -38,7 +38,7 @@ RISK = sp.Rational(1, 10**9)  # per test of a count
 order = quantity("kernel_order", "r", (), "the order r of η_r in Lemma 21", exact=True).symbol
 draws = quantity("kernel_draws", "N_d", (), "number of seeds", exact=True).symbol
 eta2 = quantity("kernel_eta2", r"\eta_r(\sigma)^2", (), "square of the Hermite coefficient of that order").symbol
-entry = quantity("kernel_entry", r"\mathbb E\,\sigma(wx_i)\sigma(wx_j)", (N_,), "entries of the kernel matrix, i <= j", signed=True).symbol
+entry = quantity("kernel_entry", r"\mathbb E\,\sigma(wx_i)\sigma(wx_j)", (N_,), "entries of the kernel matrix, i < j", signed=True).symbol
 series = quantity("kernel_mehler", r"\textstyle\sum_r\eta_r^2\rho_{ij}^r", (N_,), "the same by Mehler's series", signed=True).symbol
 sampled = quantity(
     "kernel_sampled_gap", r"|\hat{\mathbb E}-\mathbb E|\,\sigma(wx_i)\sigma(wx_j)", (N_,), "distance of the mean over all rows of all draws"
@@ -210,7 +210,7 @@ _claim(
     Tool.PERTURBATION,
     source=_55,
     edition="explicit",
-    equality=Condition("n <= 2", n, "<=", sp.Integer(2)),
+    equality=Condition("correlated in pairs, as for n <= 2", hadamard - discs, "<=", sp.Rational(1, 10**12)),
 )
 _SEPARATED = Condition("|ρ_ij|^r <= 3/(4n) for all pairs", corr, "<=", sp.Rational(3, 4) / n)
 for _edition, _rhs, _tex in (
@@ -315,7 +315,7 @@ _claim(
 
 _WITNESS = "lemma21-witness"
 for _edition, _exponent, _tex, _note in (
-    ("as-printed", (1 - t**2) / 2, r"\frac{(1-t^2)\lambda_{\min}(\mathbb E(M|X))}{2R(X)}", "1 - t² for (1-t)², false for t > 0.21."),
+    ("as-printed", (1 - t**2) / 2, r"\frac{(1-t^2)\lambda_{\min}(\mathbb E(M|X))}{2R(X)}", "1 - t² for (1-t)², false for t > 0.2."),
     ("corrected", (1 - t) ** 2 / 2, r"\frac{(1-t)^2\lambda_{\min}(\mathbb E(M|X))}{2R(X)}", "Remark 5.3 of Tropp (2012)."),
     (
         "sharpened",

@@ -23,7 +23,7 @@ differ(
         (
             _CLOSED
             + "the matrix Laplace transform gives the exponent 1 - t + t ln t >= (1-t)²/2, which is that of Poisson tails, so that no "
-            "larger one is true for n = 1 and rare M_i; but (1 - t²)/2 is larger for t > 0.21.",
+            "larger one is true for n = 1 and rare M_i; but (1 - t²)/2 is larger for t > 0.2.",
             _RUN
             + "two columns at an angle of 0.00677π, σ nearly a sign, m = 4000: the exact binomial tail at t = 1/2 is 0.0021, the printed "
             "bound 0.0001 (lemma21-witness); the frequencies over seeds agree with the exact tails (lemma21.counts).",
