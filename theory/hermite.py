@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from flint import acb, arb, ctx
@@ -36,7 +37,7 @@ from depthlimit.theory.activation import Enclosure, constants, enclose, lookup
 ORDER = 8  # the largest r that is listed
 KERNEL_ORDER = 24  # of Mehler's series where a kernel has no closed form
 BITS = 160
-_T = 16  # e^{-T²/4} = 1.6e-28
+_T = 16.0  # e^{-T²/4} = 1.6e-28
 _GOAL = 84  # bits that are asked of a quadrature
 
 Analytic = Callable[[acb, bool], acb]
@@ -91,9 +92,9 @@ def polynomial(r: int, x: Any) -> Any:
 def _mean(name: str, f: Analytic, tail: arb) -> arb:
     """E f(g) with |E f 1{|g| > T}| <= tail; of relu the right half alone, its left one being 0."""
     goal = arb(2) ** -_GOAL
-    ends = [(0, _T)] if name == "relu" else [(-_T, 0), (0, _T)]
+    ends = [0.0, _T] if name == "relu" else [-_T, 0.0, _T]
     inside = sum(
-        (acb.integral(lambda z, a: f(z, a) * (-z * z / 2).exp(), x, y, rel_tol=goal, abs_tol=goal) for x, y in ends),
+        (acb.integral(lambda z, a: f(z, a) * (-z * z / 2).exp(), x, y, rel_tol=goal, abs_tol=goal) for x, y in pairwise(ends)),
         acb(0),
     )
     return inside.real / (2 * arb.pi()).sqrt() + arb(0, tail.abs_upper())
@@ -262,7 +263,7 @@ def coefficients(name: str, a: float, b: float, order: int = ORDER) -> tuple[Enc
     rows = []
     for r in range(order + 1):
         value = coefficient(name, a, b, r)
-        how = "closed form" if closed_form(name, a, b, r) is not None else f"Arb's quadrature on |u| <= {_T}, the rest by Cauchy-Schwarz"
+        how = "closed form" if closed_form(name, a, b, r) is not None else f"Arb's quadrature on |u| <= {_T:g}, the rest by Cauchy-Schwarz"
         if value.is_zero():
             how = "0 by symmetry: " + {-1: "φ is odd", 1: "φ is even", 0: "φ(u) - u/2 is even"}[PARITY[name]]
         rows.append(enclose(value, how) if value.is_finite() else Enclosure(-math.inf, math.inf, f"not found: {how}"))

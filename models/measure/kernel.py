@@ -31,6 +31,7 @@ from depthlimit.theory.paper.lemma21 import RISK
 from depthlimit.theory.quantity import Array, Field, number
 
 LEVELS = np.arange(1, 8) / 8
+_DECOMPOSED = 20  # of the draws, so many at most are decomposed in a second way
 _INCREASING = ("identity", "tanh", "erf", "arctan", "algebraic")
 
 
@@ -328,7 +329,7 @@ def spectrum(run: KernelRun) -> Mapping[str, Field]:
 @measures("kernel_sum_min", "kernel_singular2", "kernel_row", on=KernelRun)
 def sums(run: KernelRun) -> Mapping[str, Field]:
     """λ_min(Σ_i M_i), the M_i formed and added one after another, and s_n² of σ(WX), over the draws."""
-    S, n = run.drawn, run.spec.n
+    S, n = run.drawn[:_DECOMPOSED], run.spec.n
     total = np.zeros((len(S), n, n))
     for i in range(S.shape[1]):
         total += S[:, i, :, None] * S[:, i, None, :]

@@ -55,7 +55,7 @@ differ(
         r"s_{\min}(\sigma(WX)) \ge \tfrac14\sqrt m\,\eta_r(\sigma)",
         r"s_{\min}(\sigma(WX)) \ge \tfrac14\sqrt m\,|\eta_r(\sigma)|",
         "misprint without consequence",
-        "The proof bounds λ_min(M) = s_min² by mη_r²/16. As printed nothing is said where η_r < 0 (η_3 of tanh, sin and erf is negative). "
+        "The proof bounds λ_min(M) = s_min² by mη_r²/16. Without the bars nothing is said where η_r < 0 (as η_3 of tanh, sin and erf). "
         "Proposition 5 divides by η_r and multiplies with it, and needs |η_r| too.",
         (
             "By the proof: the root of mη_r²/16 is √m|η_r|/4. In closed form η_3(sin) = -e^{-1/2}/√6.",
