@@ -28,7 +28,7 @@ def _columns(*columns: tuple[float, ...]) -> dict[str, Any]:
 
 _ANGLE = 0.00677 * math.pi
 _STEEP = math.sqrt(3)  # η_3(sin bu)² is largest there
-SIGNS = _kernel(2, 2, 4000, "erf", b=1e9, order=3, draws=100, data=_columns((1.0, 0.0), (math.cos(_ANGLE), math.sin(_ANGLE))))
+SIGNS = _kernel(2, 2, 4000, "erf", b=1e12, order=3, draws=100, data=_columns((1.0, 0.0), (math.cos(_ANGLE), math.sin(_ANGLE))))
 SMALL = _kernel(3, 3, 8, "sin", b=_STEEP, order=3)
 WIDE = _kernel(40, 2, 1000, "sin", b=_STEEP, order=3, draws=100)
 _ACTIVATIONS = (
