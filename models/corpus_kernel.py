@@ -30,7 +30,7 @@ _ANGLE = 0.00677 * math.pi
 _STEEP = math.sqrt(3)  # η_3(sin bu)² is largest there
 SIGNS = _kernel(2, 2, 4000, "erf", b=1e12, order=3, draws=100, data=_columns((1.0, 0.0), (math.cos(_ANGLE), math.sin(_ANGLE))))
 SMALL = _kernel(3, 3, 8, "sin", b=_STEEP, order=3)
-WIDE = _kernel(40, 2, 1000, "sin", b=_STEEP, order=3, draws=100)
+WIDE = _kernel(24, 2, 800, "sin", b=_STEEP, order=3, draws=100)
 _ACTIVATIONS = (
     *(("tanh", 1.0, 1.0), ("erf", 2.0, 1.0), ("arctan", 1.0, 2.0), ("algebraic", 1.0, 1.0), ("relu", 1.0, 1.0), ("gelu", 1.0, 1.0)),
     *(("silu", 1.0, 2.0), ("one_minus_cos", 1.0, 1.5), ("one_minus_gauss", 1.0, 2.0), ("identity", 0.5, 1.0)),

@@ -101,9 +101,9 @@ class KernelRun:
         return mid, radius
 
     def kernel_min(self, x: Array) -> tuple[float, float]:
-        """λ_min(E(M|X)) and its radius."""
+        """λ_min(E(M|X)) and its radius, which holds the multiplication by m too."""
         mid, radius = self.matrix(x)
-        slack = float(frobenius(radius)) + 8 * len(x) * U * float(frobenius(mid))
+        slack = float(frobenius(radius)) + 8 * (len(x) + 1) * U * float(frobenius(mid))
         return self.spec.m * max(float(np.linalg.eigvalsh(mid)[0]), 0.0), self.spec.m * slack
 
     @cached_property
@@ -319,7 +319,9 @@ def spectrum(run: KernelRun) -> Mapping[str, Field]:
     sums = np.max(np.sum(outside, axis=2), axis=1)
     beyond = (sums > 1 + 32 * n * U) | np.any(outside == 1, axis=(1, 2))  # the discs reach 0 without doubt
     return {
-        "kernel_min": number(*run.lam),
+        "kernel_min": Field(
+            np.asarray(run.lam[0]), np.asarray(run.lam[1]), (), np.asarray(run.spec.m * n * float(hermite.square_mean(*run.key).mid()))
+        ),
         "kernel_hadamard": Field(smallest, (8 * n + 16) * n * U * known, ("batch",)),
         "kernel_discs": Field(np.maximum(1 - sums, 0.0), 32 * n * U * (known * ~beyond), ("batch",)),
         "kernel_correlation": number(worst, 16 * U * worst),

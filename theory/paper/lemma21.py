@@ -88,12 +88,13 @@ flags = {
 }
 
 m, n, d = Q.m, Q.n, Q.d
-R, a, a_corrected, a_sharp, theta, b, b_sharp, left = (
-    sp.Symbol(s, nonnegative=True) for s in ("R", "a", "a_1", "a_2", "theta", "b", "b_2", "pairs")
+R, ratio, a, a_corrected, a_sharp, theta, b, b_sharp, left = (
+    sp.Symbol(s, nonnegative=True) for s in ("R", "ratio", "a", "a_1", "a_2", "theta", "b", "b_2", "pairs")
 )
 _ETA = m * eta2 / (M_sigma**2 * n)
 WHERE = {
     R: M_sigma**2 * n,
+    ratio: lam / R,
     a: n * sp.exp(-3 * _ETA / 64),
     a_corrected: n * sp.exp(-_ETA / 64),
     a_sharp: n * sp.exp(-9 * _ETA / 128),
@@ -328,7 +329,7 @@ for _edition, _exponent, _tex, _note in (
         "lemma21.chernoff",
         tail,
         "<=",
-        n * sp.exp(-_exponent * lam / R),
+        n * sp.exp(-_exponent * ratio),
         "The matrix Chernoff bound for the smallest eigenvalue, against exact tails at seven levels.",
         rf"P\big(\lambda_{{\min}}(M) \le t\lambda_{{\min}}(\mathbb E(M|X))\big|X\big) \le n\exp\Big(-{_tex}\Big)",
         Tool.EXACT_DISTRIBUTION,
@@ -384,7 +385,7 @@ _claim(
     Tool.EXACT_DISTRIBUTION,
     edition="corrected",
     needs=_BOUNDED,
-    equality=Condition("the bound is at least 1", n * sp.exp(-((1 - t) ** 2) * lam / (2 * R)), ">=", sp.Integer(1), trivial=True),
+    equality=Condition("the bound is at least 1", n * sp.exp(-((1 - t) ** 2) * ratio / 2), ">=", sp.Integer(1), trivial=True),
     premises=("lemma21.chernoff",),
     risk=RISK,
 )
@@ -473,7 +474,7 @@ _claim(
     premises=("hermite.parseval",),
 )
 
-# --- controls: what makes s_n(S̄) collapse
+# --- controls: what makes s_n(S̄) collapse, and the kernel matrix with it unless it is m < n
 
 for _name, _flag, _reason, _note in (
     ("narrow", flags["narrow"], "m < n", "S̄ has fewer rows than columns."),
@@ -495,3 +496,20 @@ for _name, _flag, _reason, _note in (
         hypotheses=(Condition(_reason, _flag, "=", sp.Integer(1)),),
         note=_note,
     )
+_claim(
+    "lemma21.control-kernel",
+    lam,
+    "=",
+    sp.Integer(0),
+    "In the last three of these cases E(M|X) is singular as well: (55) fails for every r with η_r ≠ 0.",
+    r"\lambda_{\min}(\mathbb E(M|X)) = 0",
+    Tool.DEFINITION,
+    edition="explicit",
+    source=Source("Lemma 21", "control: E(M|X) is singular"),
+    role=Role.CONTROL,
+    hypotheses=(
+        Condition(
+            "samples agree or are opposite, or σ is linear", flags["copies"] + flags["antipodal"] + flags["linear"], ">=", sp.Integer(1)
+        ),
+    ),
+)

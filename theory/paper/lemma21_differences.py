@@ -64,3 +64,19 @@ differ(
         "depthlimit explain lemma21.conclusion",
     )
 )
+differ(
+    Difference(
+        "d-lemma21-conditional",
+        Source(_21, 'proof, after "thus"', "", 38),
+        r"\text{on the event }[\lambda_{\min}(\mathbb E(M|X)) \ge \tfrac{m\eta_r^2}8],"
+        r"\quad P\big(\lambda_{\min}(M) \ge \tfrac{m\eta_r^2}{16}\big) \ge \dots",
+        r"P\big(\lambda_{\min}(M) \ge \tfrac{m\eta_r^2}{16}\big|X\big) \ge \dots",
+        "misprint without consequence",
+        "An event of X says something of probabilities given X. The next display integrates over X, and multiplies with its probability.",
+        (
+            "By the text: the line before is conditional on X, and the left side without the condition is a number.",
+            _RUN + "lemma21.event and lemma21.half are judged at one X, on the event.",
+        ),
+        "depthlimit explain lemma21.event",
+    )
+)

@@ -64,7 +64,9 @@ NOT_DERIVED: dict[str, str] = {
         (f"lemma21.{name}[as-printed]" for name in ("chernoff", "half", "event", "product")),
         "false as printed; the corrected edition is derived",
     ),
-    **dict.fromkeys((f"lemma21.control-{name}" for name in ("narrow", "copies", "antipodal", "polynomial")), "0, by a loss of rank"),
+    **dict.fromkeys(
+        (f"lemma21.control-{name}" for name in ("narrow", "copies", "antipodal", "polynomial", "kernel")), "0, by a loss of rank"
+    ),
     "lemma21.void": "1, beyond which a probability says nothing",
     "eq55.hadamard": "one term of a sum of positive matrices: cited, Schur's product theorem",
     "eq55.kernel[as-printed]": "half of what the proof yields; the edition sharpened is derived",

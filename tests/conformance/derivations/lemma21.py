@@ -58,8 +58,8 @@ RULES: dict[str, Rule] = {
     "eq55.pair": lambda line: line.rhs("eq55.sub-gaussian[sharpened]").subs(M.cap_t, sp.sqrt(Q.d * M.theta)),
     "eq55.probability[as-printed]": lambda line: M.b,
     "eq55.probability[sharpened]": lambda line: M.b_sharp,
-    "lemma21.chernoff[corrected]": lambda line: Q.n * sp.exp(-_quadratic(M.t) * M.lam / M.R),
-    "lemma21.chernoff[sharpened]": lambda line: Q.n * sp.exp(-_poisson(M.t) * M.lam / M.R),
+    "lemma21.chernoff[corrected]": lambda line: Q.n * sp.exp(-_quadratic(M.t) * M.ratio),
+    "lemma21.chernoff[sharpened]": lambda line: Q.n * sp.exp(-_poisson(M.t) * M.ratio),
     "lemma21.half[corrected]": lambda line: M.a_corrected,
     "lemma21.event[corrected]": lambda line: M.a_corrected,
     "lemma21.product[corrected]": lambda line: sp.Mul(*(sp.Max(1 - p, 0) for p in (M.a, M.b))),
@@ -75,6 +75,7 @@ def constants(line: Lines) -> Definitions:
     pair = sp.sympify(registry.claims("eq55.pair")[0].rhs)
     return {
         M.R: sp.summation(M_sigma**2, (_i, 1, Q.n)),
+        M.ratio: M.lam / M.R,
         M.a: _level(sp.Rational(1, 2), eighth, lambda t: (1 - t**2) / 2),
         M.a_corrected: _level(sp.Rational(1, 2), eighth),
         M.a_sharp: _level(sp.Rational(1, 4), quarter),

@@ -92,6 +92,15 @@ class VarianceOverD(KernelRun):
         return 1 / math.sqrt(self.spec.d), 1.0
 
 
+class Ridge(KernelRun):
+    """A thousandth of the identity is added to the kernel matrix."""
+
+    def matrix(self, x: Array) -> tuple[Array, Array]:
+        """The matrix and a ridge."""
+        mid, radius = super().matrix(x)
+        return mid + np.eye(len(x)) / 1000, radius
+
+
 class FullRank(KernelRun):
     """The activations are independent Gaussian numbers, n rows at least, whatever the samples are."""
 
@@ -145,6 +154,7 @@ _RUNS = tuple(
         ),
         ("kernel-parallel-columns", ParallelColumns, ("kernel-wide",), _ids("sharpened", "eq55.frequency", "lemma21.conclusion")),
         ("kernel-variance-over-d", VarianceOverD, ("kernel-tanh",), _ids("as-printed", "lemma21.rescaling")),
+        ("kernel-ridge", Ridge, ("kernel-antipodal",), _ids("explicit", "lemma21.control-kernel")),
         *(
             (f"kernel-full-rank-{name}", FullRank, (f"kernel-{spec}",), _ids("explicit", f"lemma21.control-{name}"))
             for name, spec in (("narrow", "narrow"), ("copies", "copies"), ("antipodal", "antipodal"), ("polynomial", "linear"))
@@ -208,7 +218,7 @@ _CLAIMS = tuple(
             "kernel-signs",
             _ids("corrected", "lemma21.chernoff"),
             "1 - t² for (1-t)²",
-            _rhs(Q.n * sp.exp(-(1 - M.t**2) * M.lam / (2 * M.R))),
+            _rhs(Q.n * sp.exp(-(1 - M.t**2) * M.ratio / 2)),
         ),
         ("R-without-n", "kernel-signs", _ids("sharpened", "lemma21.chernoff"), "R = M_σ²", redefined(R=M_sigma**2)),
         *(
