@@ -478,7 +478,12 @@ _claim(
 
 for _name, _flag, _reason, _note in (
     ("narrow", flags["narrow"], "m < n", "S̄ has fewer rows than columns."),
-    ("copies", flags["copies"], "a sample stands twice", "Two columns of S̄ agree; no sub-Gaussian proxy makes δ < 1 there."),
+    (
+        "copies",
+        flags["copies"],
+        "a sample stands twice",
+        "Columns of S̄ agree: n copies of a point give rank 1; no sub-Gaussian proxy makes δ < 1 there.",
+    ),
     ("antipodal", flags["antipodal"], "two samples are opposite and σ is odd or even", "Two columns of S̄ agree up to sign."),
     ("polynomial", flags["linear"], "σ is linear and n > d", "S̄ has rank at most d, and η_r = 0 for r >= 2."),
 ):
