@@ -7,8 +7,8 @@ the inputs of a spec divided by their norms; W are the first d columns of the in
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, wraps
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,21 @@ class KernelRun:
 register_instance(KernelRun)
 
 
-@measures("M_sigma", "kernel_order", "kernel_draws", "kernel_eta2", "kernel_closed", "kernel_exact", "kernel_random", on=KernelRun)
+def _supplies(*names: str) -> Callable[[Callable[[KernelRun], Any]], Callable[[KernelRun], Any]]:
+    """`measures` on these runs, in balls of a fixed precision: no bit may depend on what was computed before."""
+
+    def wrap(function: Callable[[KernelRun], Any]) -> Callable[[KernelRun], Any]:
+        @wraps(function)
+        def precise(run: KernelRun) -> Any:
+            with ctx.workprec(BITS):
+                return function(run)
+
+        return measures(*names, on=KernelRun)(precise)
+
+    return wrap
+
+
+@_supplies("M_sigma", "kernel_order", "kernel_draws", "kernel_eta2", "kernel_closed", "kernel_exact", "kernel_random")
 def setting(run: KernelRun) -> Mapping[str, Field]:
     """What the instance is."""
     return {
@@ -199,7 +213,7 @@ def setting(run: KernelRun) -> Mapping[str, Field]:
 _HERMITE = ("r", "eta", "quad", "slope", "partial", "slope_partial", "square", "slope_square", "rest", "next", "even_part", "symmetric")
 
 
-@measures(*(f"hermite_{name}" for name in _HERMITE), on=KernelRun)
+@_supplies(*(f"hermite_{name}" for name in _HERMITE))
 def coefficients(run: KernelRun) -> Mapping[str, Field]:
     """Coefficients of order 0..8, of σ and σ', and what they leave; 9 and 10 for what follows."""
     key, orders = run.key, range(ORDER + 1)
@@ -240,7 +254,7 @@ def rodrigues(order: int) -> list[list[int]]:
     return found
 
 
-@measures("hermite_gram", "hermite_identity", on=KernelRun)
+@_supplies("hermite_gram", "hermite_identity")
 def orthonormal(run: KernelRun) -> Mapping[str, Field]:
     """Inner products from E g^{2k} = (2k-1)!!, exactly, but for the roots of the factorials."""
     polynomials = rodrigues(ORDER)
@@ -260,7 +274,7 @@ def orthonormal(run: KernelRun) -> Mapping[str, Field]:
     }
 
 
-@measures("kernel_entry", "kernel_mehler", "kernel_sampled_gap", on=KernelRun)
+@_supplies("kernel_entry", "kernel_mehler", "kernel_sampled_gap")
 def entries(run: KernelRun) -> Mapping[str, Field]:
     """The kernel of each pair of columns, in two ways, and its distance from the mean over all draws."""
     pairs = [rho for row in run.correlations(run.x) for rho in row[1:]]
@@ -287,7 +301,7 @@ def _sigma_error(run: KernelRun) -> Array:
     return np.asarray(activations.evaluation_error(run.sigma, u) + moved)
 
 
-@measures("kernel_activations", "kernel_rescaled", on=KernelRun)
+@_supplies("kernel_activations", "kernel_rescaled")
 def rescaled(run: KernelRun) -> Mapping[str, Field]:
     """σ(WX) at the first draw, and the same from W/√d and √d X."""
     less, more = run.scales()
@@ -300,7 +314,7 @@ def rescaled(run: KernelRun) -> Mapping[str, Field]:
     }
 
 
-@measures("kernel_min", "kernel_hadamard", "kernel_discs", "kernel_correlation", on=KernelRun)
+@_supplies("kernel_min", "kernel_hadamard", "kernel_discs", "kernel_correlation")
 def spectrum(run: KernelRun) -> Mapping[str, Field]:
     """Smallest eigenvalues of the kernel matrix and of the entrywise powers of the correlations."""
     n = run.spec.n
@@ -328,7 +342,7 @@ def spectrum(run: KernelRun) -> Mapping[str, Field]:
     }
 
 
-@measures("kernel_sum_min", "kernel_singular2", "kernel_row", on=KernelRun)
+@_supplies("kernel_sum_min", "kernel_singular2", "kernel_row")
 def sums(run: KernelRun) -> Mapping[str, Field]:
     """λ_min(Σ_i M_i), the M_i formed and added one after another, and s_n² of σ(WX), over the draws."""
     S, n = run.drawn[:_DECOMPOSED], run.spec.n
@@ -350,7 +364,7 @@ def sums(run: KernelRun) -> Mapping[str, Field]:
     }
 
 
-@measures("kernel_t", "kernel_tail", "kernel_half", "kernel_event", on=KernelRun)
+@_supplies("kernel_t", "kernel_tail", "kernel_half", "kernel_event")
 def chernoff(run: KernelRun) -> Mapping[str, Field]:
     """Exact tails at the levels tλ, λ/2 and mη²/16."""
     value, radius = run.tails
@@ -362,7 +376,7 @@ def chernoff(run: KernelRun) -> Mapping[str, Field]:
     }
 
 
-@measures("kernel_below", "kernel_below_allowed", "kernel_excess", "kernel_deviation", on=KernelRun)
+@_supplies("kernel_below", "kernel_below_allowed", "kernel_excess", "kernel_deviation")
 def counts(run: KernelRun) -> Mapping[str, Field]:
     """Draws of W below each level, against binomial quantiles at the corrected bound and at the exact tails.
 
@@ -387,7 +401,7 @@ def counts(run: KernelRun) -> Mapping[str, Field]:
 _DELTAS = ("kernel_failed", "kernel_failed_allowed", "kernel_failed_sharp", "kernel_low", "kernel_low_allowed")
 
 
-@measures(*_DELTAS, on=KernelRun)
+@_supplies(*_DELTAS)
 def deltas(run: KernelRun) -> Mapping[str, Field]:
     """Joint draws of X and W that fail, draws of X whose kernel matrix is small, and what the two δ allow."""
     m, n, d = run.spec.m, run.spec.n, run.spec.d
@@ -425,7 +439,7 @@ def _correlation_at(run: KernelRun, share: float) -> tuple[arb, arb]:
         return low, high
 
 
-@measures("kernel_proxy", "kernel_cap_t", "kernel_cap", "kernel_pair", "kernel_low_8", "kernel_low_4", on=KernelRun)
+@_supplies("kernel_proxy", "kernel_cap_t", "kernel_cap", "kernel_pair", "kernel_low_8", "kernel_low_4")
 def close_columns(run: KernelRun) -> Mapping[str, Field]:
     """The variance proxy of the uniform law, its tails, and how often two columns are too close."""
     n, d = run.spec.n, run.spec.d
@@ -448,7 +462,7 @@ def close_columns(run: KernelRun) -> Mapping[str, Field]:
 _FLAGS = ("kernel_narrow", "kernel_copies", "kernel_antipodal", "kernel_linear")
 
 
-@measures("kernel_s_n", *_FLAGS, on=KernelRun)
+@_supplies("kernel_s_n", *_FLAGS)
 def collapse(run: KernelRun) -> Mapping[str, Field]:
     """The n-th singular value of S̄, from a decomposition of S̄ padded to n rows, and what makes it vanish."""
     n = run.spec.n
