@@ -14,7 +14,8 @@ from scipy import stats
 
 from depthlimit.conformance.faults import SPECS
 from depthlimit.models import check, corpus_kernel, tails
-from depthlimit.models.measure.kernel import KernelRun, rodrigues
+from depthlimit.models.kernel_run import KernelRun
+from depthlimit.models.measure.hermite import rodrigues
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
