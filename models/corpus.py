@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.models import corpus_general
+from depthlimit.models import corpus_general, corpus_kernel
 from depthlimit.models.spec import Spec
 
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -309,13 +309,14 @@ NETWORKS = (
 
 _ALL = (
     *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
-    *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
+    *(RANDOM_MATRIX + corpus_kernel.KERNEL_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
 )
 WITNESSES = {
     "eq13-witness": PLAIN[3],
     "appendix-d-witness": RELU[6],
     "sum-norm-witness": SUM_NORM,
     **corpus_general.WITNESSES,
+    **corpus_kernel.WITNESSES,
 }
 
 

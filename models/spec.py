@@ -272,6 +272,17 @@ class RandomMatrix(_Frozen):
     draws: int = Field(2000, ge=100, le=100_000)
 
 
+class KernelMatrix(_Frozen):
+    """Lemma 21: σ(WX), X the inputs divided by their norms, W the first d columns of the initial W, from `draws` successive seeds each.
+
+    `order` is the r of η_r(σ).
+    """
+
+    kind: Literal["kernel-matrix"] = "kernel-matrix"
+    order: int = Field(2, ge=2, le=8)
+    draws: int = Field(200, ge=20, le=100_000)
+
+
 class Relu(_Frozen):
     """Appendix D: a chain of 2L scalar layers h + σ(w h)/(2L) on one sample (x, Cx), C > 1; `data` gives x and y = Cx."""
 
@@ -302,6 +313,7 @@ Regime = Annotated[
     | GeneralFlow
     | OneState
     | RandomMatrix
+    | KernelMatrix
     | Relu
     | Counterexamples,
     Field(discriminator="kind"),
@@ -361,8 +373,8 @@ class Spec(_Frozen):
             raise ValueError(f"regime iid-ladder needs init iid, got {self.init.kind}")
         if isinstance(self.regime, OneState) and self.regime.networks > 1 and self.init.kind == "arrays":
             raise ValueError(f"several networks need an initialisation with a seed, got arrays for {self.regime.networks} networks")
-        if kind == "random-matrix" and self.init.kind != "paper":
-            raise ValueError(f"regime random-matrix needs the paper's initialisation, got {self.init.kind}")
+        if kind in ("random-matrix", "kernel-matrix") and self.init.kind != "paper":
+            raise ValueError(f"regime {kind} needs the paper's initialisation, got {self.init.kind}")
         if kind in ("relu", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:
             raise ValueError(f"regime {kind} has d = dout = q = m = n = 1, got {(self.d, self.dout, self.q, self.m, self.n)}")
         if kind == "relu" and self.data.kind != "arrays":

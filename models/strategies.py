@@ -234,6 +234,25 @@ def _random_matrix(draw: st.DrawFn) -> Spec:
 
 
 @st.composite
+def _kernel_matrix(draw: st.DrawFn) -> Spec:
+    """Small instances of Lemma 21; columns that Hypothesis makes itself may be equal, opposite or nearly so, but none is 0."""
+    d, n = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    data = draw(_data(n, d, 1))
+    if data["kind"] == "arrays":
+        _, _, x = data["arrays"]["inline"][0]
+        assume(all(any(x[i * d : (i + 1) * d]) for i in range(n)))
+    return Spec.model_validate(
+        {
+            "regime": {"kind": "kernel-matrix", "order": draw(st.integers(2, 4)), "draws": draw(st.sampled_from([20, 50]))},
+            **{"d": d, "dout": 1, "q": d + draw(st.integers(0, 2)), "m": draw(st.integers(1, 24)), "L": 1, "n": n},
+            "activation": {**draw(_sigma()), "a": 1.0},
+            "init": {"kind": "paper", "seed": draw(SEEDS)},
+            "data": data,
+        }
+    )
+
+
+@st.composite
 def _relu(draw: st.DrawFn) -> Spec:
     sizes = dict.fromkeys(("d", "dout", "q", "m", "n"), 1)
     x, C = draw(st.sampled_from([0.5, 1.0, 2.0])), draw(st.floats(1.125, 4, width=32))
@@ -262,6 +281,7 @@ def specs(kind: str) -> st.SearchStrategy[Spec]:
         "general-flow": _general,
         "network": _one_state,
         "random-matrix": _random_matrix,
+        "kernel-matrix": _kernel_matrix,
         "relu": _relu,
     }
     if kind not in makers:
@@ -286,7 +306,18 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
 
 
 GENERATED = (
-    *("plain-flow", "clipped-flow", "network", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix", "relu"),
+    *(
+        "plain-flow",
+        "clipped-flow",
+        "network",
+        "euler-scheme",
+        "general-euler",
+        "local-pl",
+        "general-flow",
+        "random-matrix",
+        "kernel-matrix",
+        "relu",
+    ),
 )
 
 

@@ -28,4 +28,5 @@ from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped
 from depthlimit.theory.paper import theorem4
 from depthlimit.theory.paper import comparison
+from depthlimit.theory.paper import hermite, lemma21, lemma21_differences
 from depthlimit.theory.paper import protocol

@@ -19,6 +19,7 @@ from depthlimit.conformance.faults import (
     forward,
     general,
     interface,
+    kernel,
     numerics,
     odes,
     planting,
@@ -44,7 +45,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison),
+    *(statements, general, consistency, controls, variational, steps, comparison, kernel),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
 _COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")
