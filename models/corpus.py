@@ -314,7 +314,7 @@ _QUICK = (
 _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
     "quick": _QUICK,
     "standard": corpus_certificate.CERTIFICATES,
-    "deep": (corpus_prop5.DEEP,),
+    "deep": corpus_prop5.DEEP,
 }
 WITNESSES = {
     "eq13-witness": PLAIN[3],

@@ -186,7 +186,7 @@ def test_K1_is_attained_by_one_neuron() -> None:
 # --- literal instances
 
 
-@pytest.mark.parametrize(("spec", "delta"), [(corpus_prop5.LITERAL, 0.38), (corpus_prop5.DEEP, 0.09)], ids=["literal", "deep"])
+@pytest.mark.parametrize(("spec", "delta"), [(corpus_prop5.LITERAL, 0.38), (corpus_prop5.DEEP[0], 0.09)], ids=["literal", "deep"])
 def test_every_printed_hypothesis_holds_with_a_probability_that_says_something(spec: Spec, delta: float) -> None:
     sizes = {k: float(getattr(spec, k)) for k in ("n", "q", "m", "d", "dout", "L")}
     eta, radius = hermite(spec.activation.model_dump(), 2)
