@@ -40,6 +40,16 @@ def unfolded(expression: sp.Expr) -> sp.Expr:
     return expression
 
 
+# --- Lemma 18
+
+
+def test_the_sizes_that_lemma_18_assumes_are_needed() -> None:
+    """With fewer rows than columns A = (1, 0) has s_min = 1 and kills B = (0, 1)ᵀ."""
+    A, B = np.array([[1.0, 0.0]]), np.array([[0.0], [1.0]])
+    assert np.linalg.svd(A, compute_uv=False)[-1] == 1 and np.linalg.norm(A @ B) == 0
+    assert np.linalg.norm(B.T @ A.T) == 0
+
+
 # --- the constants
 
 
@@ -162,6 +172,36 @@ def test_the_printed_constant_is_false_for_small_activations_by_hand() -> None:
     assert mu / ratio == pytest.approx(641, rel=0.01)
     assert value(f, P.c_1 * Q.n) <= 15300 and value(f, P.c_2 * P.root_nq) <= 1
     assert value(f, Q.s0) >= value(f, sp.sqrt(Q.m) * P.eta / 4) and value(f, P.W_bar) <= math.sqrt(2 * 3 * 15300)
+
+
+def test_the_printed_proposition_is_false_with_a_failure_probability_below_one() -> None:
+    """σ = a(1 - cos √8u), r = 8, n = 25 > d = 24: hypotheses and δ < 0.3, and μ > 4M_σ², which no ratio exceeds at the point below."""
+    a, b = 1e-12, math.sqrt(8)
+    numbers = {"n": 25.0, "d": 24.0, "dout": 1.0, "q": 25.0, "m": 1.47e6, "L": 1.0, "hermite_order": 8.0, "v_x2": sphere_proxy(24)}
+    f = {k: number(v) for k, v in numbers.items()}
+    f |= {"eta": number(*hermite({"name": "one_minus_cos", "a": a, "b": b}, 8)), "K_sigma": number(a * b), "M_sigma": number(2 * a)}
+
+    def ends(e: sp.Expr) -> tuple[float, float]:
+        found = evaluate(e, f, P.used(e))
+        return float(found.lo.item()), float(found.hi.item())
+
+    assert ends(P.c_1 * Q.n)[1] <= 1.47e6 and ends(P.c_2 * P.root_nq)[1] <= 1 and ends(P.DELTA)[1] < 0.3
+    assert ends(P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q))[0] > 4 * (2 * a) ** 2
+
+
+def test_small_independent_labels_leave_a_residual_orthogonal_to_the_data_inside_the_ball() -> None:
+    """B = (yx⁺, I) in place of (0, I): A and B have no gradient, W none at V = 0, and V's is at most 4M_σ² ℓ/L at each layer."""
+    run = ball(corpus_prop5.SCALE)
+    b, f = run.batch, Fields(run)
+    y = 1e-4 * np.random.RandomState(3).standard_normal(b.y.shape)
+    params = {k: v.copy() for k, v in b.params.items()}
+    params["B"][0, :2] = np.linalg.lstsq(b.x, y, rcond=None)[0][:, 0]
+    assert np.linalg.norm(params["B"] - b.params["B"]) <= value(f, P.M)
+    net, implementation = b.network, NumpyImplementation()
+    g = implementation.gradients(net, params, b.x, y)
+    loss = float(implementation.loss(net, params, b.x, y))
+    ratio = sum(float(np.sum(g[k] ** 2)) * (net["L"] if k in "VW" else 1) for k in "AVWB") / loss
+    assert ratio <= 4e-16 and value(f, P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q)) > 3 * ratio
 
 
 def test_the_ratio_scales_with_the_square_of_the_activation_and_the_constant_with_its_size() -> None:
