@@ -175,7 +175,7 @@ def test_the_printed_constant_is_false_for_small_activations_by_hand() -> None:
 
 
 def test_the_printed_proposition_is_false_with_a_failure_probability_below_one() -> None:
-    """σ = a(1 - cos √8u), r = 8, n = 25 > d = 24: hypotheses and δ < 0.3, and μ > 4M_σ², which no ratio exceeds at the point below."""
+    """σ = a(1 - cos √8u), r = 8, n = 25 > d = 24: hypotheses and δ < 1/3, and μ > 4M_σ², which no ratio exceeds at the point below."""
     a, b = 1e-12, math.sqrt(8)
     numbers = {"n": 25.0, "d": 24.0, "dout": 1.0, "q": 25.0, "m": 1.47e6, "L": 1.0, "hermite_order": 8.0, "v_x2": sphere_proxy(24)}
     f = {k: number(v) for k, v in numbers.items()}
@@ -185,7 +185,7 @@ def test_the_printed_proposition_is_false_with_a_failure_probability_below_one()
         found = evaluate(e, f, P.used(e))
         return float(found.lo.item()), float(found.hi.item())
 
-    assert ends(P.c_1 * Q.n)[1] <= 1.47e6 and ends(P.c_2 * P.root_nq)[1] <= 1 and ends(P.DELTA)[1] < 0.3
+    assert ends(P.c_1 * Q.n)[1] <= 1.47e6 and ends(P.c_2 * P.root_nq)[1] <= 1 and ends(P.DELTA)[1] < 1 / 3
     assert ends(P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q))[0] > 4 * (2 * a) ** 2
 
 

@@ -23,7 +23,7 @@ differ(
         "and for every L; prop5.sharp-pl has μ = η²/(12n).",
         (
             _CLOSED + "where B - B̄ and A - Ā fit the part of y in the rows of x, which small labels allow in any ball, and V = 0, the "
-            "ratio is at most 4M_σ², of order a²; c₄ is of order a. The tests have σ, n = 25, d = 24, m and δ < 0.3 for which all "
+            "ratio is at most 4M_σ², of order a²; c₄ is of order a. The tests have σ, n = 25, d = 24, m and δ < 1/3 for which all "
             "hypotheses hold and the condition fails for almost every draw of i.i.d. labels.",
             _RUN
             + "σ = 10⁻⁸(1 - e^{-u²/4}), n = 3, d = 2, q = 3, m = 15300, L = 1 meets q >= d + d', m >= c₁n, L >= c₂√(nq) and the event of "
