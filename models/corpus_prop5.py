@@ -50,7 +50,7 @@ LITERAL = _spec("pl-ball", 8, 1, 9, 10240, 2, 2, {"points": 1}, activation=_gaus
 _CURVED = {"name": "one_minus_cos", "a": 3.0, "b": 1.5}  # K_σ = 4.5
 _ORTHOGONAL = {"kind": "sphere", "labels": "orthogonal"}
 BALLS = (
-    _spec("pl-ball", 2, 1, 4, 6, 5, 3, {"ball": "line-47", "points": 4, "order": 3}, activation={"name": "erf"}),
+    _spec("pl-ball", 2, 1, 4, 6, 5, 3, {"ball": "line-47", "points": 4, "order": 3}, activation={"name": "tanh"}),
     _spec("pl-ball", 3, 2, 5, 8, 2, 4, {"ball": "line-47", "points": 4, "order": 3}, activation={"name": "sin", "a": 0.1}),
     _spec("pl-ball", 1, 1, 2, 2, 1, 1, {"ball": "line-47", "points": 2}, activation={"name": "one_minus_cos", "a": 0.05}),
     _spec("pl-ball", 3, 1, 4, 64, 4, 4, {"ball": "sharpened"}, activation=_CURVED, data=_ORTHOGONAL),

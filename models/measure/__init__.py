@@ -12,6 +12,7 @@ from depthlimit.models.measure import (  # noqa: F401
     general,
     identities,
     instance,
+    kernel,
     ladder,
     network,
     prop3_steps,

@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1 and 4.2, A.1, A.4 and B.1 to B.6 and Lemma 18 display stands in the registry.
+"""Every line that Sections 1, 3, 4.1 and 4.2, A.1, A.4 and B.1 to B.6 and Lemmas 18, 20 and 21 display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -10,8 +10,8 @@ import pytest
 
 from depthlimit.theory.registry import claims
 
-NUMBERED = [*range(1, 22), *range(32, 37), *range(46, 54)]
-PAGES = {*range(1, 9), *range(14, 18), *range(23, 26), *range(31, 38)}
+NUMBERED = [*range(1, 22), *range(32, 37), *range(46, 54), 55]
+PAGES = {*range(1, 9), *range(14, 18), *range(23, 26), *range(31, 39)}
 
 # page, display, labels separated by spaces, or the reason in parentheses
 UNNUMBERED: tuple[tuple[int, str, str], ...] = (
@@ -68,6 +68,9 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (31, "f(h, (V, W)) = Vσ(Wh/√q)/√m in Proposition 7", "prop1.growth-A eq3.layer"),
     (31, "C'(1/L + sup‖Θ - Θ^L‖)", "prop2.hidden"),
     (31, "sup‖Θ - Θ^L‖ <= C''/L and ‖h_L - H(1)‖ <= C'(1 + C'')/L", "prop2.interpolation prop2.state prop2.readout"),
+    (31, "h_r, ⟨f₁, f₂⟩, η_r(σ)", "hermite.orthonormal hermite.coefficient hermite.by-parts hermite.parity hermite.parseval"),
+    (31, "P(|⟨x, y⟩| >= t) <= 2 exp(-t²/(2v_x²))", "eq55.sub-gaussian eq55.proxy"),
+    (32, "infinitely many non-zero coefficients", "hermite.not-polynomial"),
     (32, "‖A‖ <= M, ‖V_k‖ + ‖W_k‖ <= M, ‖B‖ <= M", "prop7.norm-A prop7.norm-Z prop7.norm-B prop3.norm-of-vector"),
     (32, "‖Z‖ = ‖V‖ + ‖W‖", "prop3.norms-lower prop3.norms-upper prop3.operator-norm prop3.norm-of-vector"),
     (32, "M, M_0, M_π", "prop3.M0 prop3.M-pi-A prop3.M-pi-Z prop3.M-pi-B"),
@@ -111,6 +114,13 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (37, "Lemma 20, five lines", "lemma20.laurent-massart lemma20.root lemma20.root-bound lemma20.linear lemma20.threshold"),
     (37, "Lemma 20, and the inclusion of events", "lemma20.tail lemma20.inclusion lemma20.chi-square"),
     (33, "the event of Lemma 20", "prop5.event"),
+    (38, "δ = n exp(-3mη²/(64M²n)) + 2n² exp(...)", "lemma21.conclusion lemma21.delta lemma21.void"),
+    (38, "M_i = σ(Xᵀw_iᵀ)σ(w_iX), M = ΣM_i", "lemma21.sum lemma21.largest"),
+    (38, "E(M|X), two lines", "lemma21.expectation lemma21.rescaling eq55.mehler"),
+    (38, "P(λ_min(M) <= tλ_min(E(M|X))|X)", "lemma21.chernoff lemma21.frequency lemma21.counts"),
+    (38, "P(λ_min(M) >= λ_min(E(M|X))/2|X)", "lemma21.half"),
+    (38, "P(λ_min(M) >= mη²/16)", "lemma21.event"),
+    (38, "P(λ_min(M) >= mη²/16) >= ... three lines", "lemma21.product lemma21.union"),
 )  # fmt: skip
 
 

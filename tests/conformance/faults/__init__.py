@@ -19,6 +19,7 @@ from depthlimit.conformance.faults import (
     forward,
     general,
     interface,
+    kernel,
     numerics,
     odes,
     planting,
@@ -43,7 +44,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, prop5),
+    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5),
 )
 # Their comparison equations cost as much as all other claims together.
 _COSTLY = tuple(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order"))
