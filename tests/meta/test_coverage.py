@@ -29,7 +29,7 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (6, "Definition 1: the ball, and |∂_Aℓ|² + LΣ|∂_{Z_k}ℓ|² + |∂_Bℓ|² >= μℓ", "prop5.pl prop5.sharp-pl certificate.pl"),
     (6, "Proposition 5: q >= d + d', m >= c₁n, L >= c₂√(nq); M and μ", "prop5.pl prop5.radius prop5.mu-root"),
     (6, "the width scales only linearly with n", "(c₁ holds no n, which its formula shows: prop5.c1; c₁ >= 1024r is prop5.eta-bound)"),
-    (6, "δ is small if n grows at most polynomially with d", "(an asymptotic statement; remark2.order has its step)"),
+    (6, "δ is small if n grows at most polynomially with d", "(asymptotic; r must grow with the power: a limit in test_prop5.py)"),
     (7, "(i)-(iv): limits as t and L tend to infinity", "(limits: Proposition 8, of which Appendix A.2 speaks, and Proposition 15)"),
     (7, "V_k(0) = 𝒱₀(k/L), W_k(0) = 𝒲₀(k/L), K(x, x')", "section43.start-V section43.start-W section43.covariance"),
     (14, "‖g(u, v) - g(u', v')‖ <= K‖u - u'‖ + K‖v - v'‖, four times", "(defines what Lipschitz means; nothing about the network)"),

@@ -214,6 +214,18 @@ def test_every_printed_hypothesis_holds_with_a_probability_that_says_something(s
     assert end(P.DELTA) < delta and end(P.DELTA_SHARP) < end(P.DELTA)
 
 
+def test_the_failure_probability_vanishes_for_polynomial_n_if_r_is_chosen_for_the_power() -> None:
+    """(53) with n = d^p: its logarithm falls without bound for ε < 1/p, and grows for ε = 1/p, which is r = 2 with n = d."""
+    d = sp.Symbol("d", positive=True)
+
+    def log_53(p: int, epsilon: sp.Rational) -> sp.Expr:
+        return sp.log(2) + 2 * p * sp.log(d) - d ** (1 - p * epsilon) / 2 * sp.Rational(3, 4) ** epsilon
+
+    assert sp.limit(log_53(1, sp.Rational(1, 2)), d, sp.oo) == -sp.oo
+    assert sp.limit(log_53(3, sp.Rational(1, 6)), d, sp.oo) == -sp.oo
+    assert sp.limit(log_53(1, sp.Integer(1)), d, sp.oo) == sp.oo
+
+
 # --- the sharpened edition
 
 
