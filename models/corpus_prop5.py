@@ -75,7 +75,7 @@ def _seeds(d: int, m: int, n: int, a: float, draws: int, flows: int, label_scale
 
 
 SEEDS = (  # V and W alone are trained, which is what the bound is about; then every hypothesis of Theorem 6, the labels below C
-    _seeds(8, 3000, 2, 1.0, 40, 12, 0.01, 0.5, train="VW"),
+    _seeds(8, 3000, 2, 1.0, 40, 12, 0.01, 0.1, train="VW"),
     _seeds(8, 5200, 1, 0.003, 20, 4, 2e-14, 0.0005),
 )
 DEEP = (
