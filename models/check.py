@@ -17,7 +17,8 @@ from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
-from depthlimit.models.measure import counterexamples, euler, kernel, ladder, prop5, prop5_seeds, random_matrix, relu
+from depthlimit.models.kernel_run import KernelRun
+from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
@@ -44,7 +45,7 @@ RUNS: dict[str, type] = {
     "network": StateRun,
     "general-euler": ConsistencyRun,
     "random-matrix": random_matrix.RandomMatrixRun,
-    "kernel-matrix": kernel.KernelRun,
+    "kernel-matrix": KernelRun,
     "relu": relu.ReluRun,
     "counterexamples": counterexamples.CounterexamplesRun,
 }

@@ -49,5 +49,6 @@ KERNEL_MATRIX = (
     _kernel(2, 3, 16, "arctan", b=2.0, order=3, data=_columns((1.0, 0.5), (0.3, -1.0), (-0.3, 1.0))),
     _kernel(2, 3, 16, "one_minus_cos", b=1.5, data=_columns((1.0, 0.5), (0.3, -1.0), (-0.3, 1.0))),
     _kernel(2, 4, 16, "identity", a=0.5),
+    _kernel(2, 3, 16, "gelu", data=_columns(*[(1.0, 0.5)] * 3)),
 )
 WITNESSES = {"lemma21-witness": SIGNS, "lemma21-product-witness": SMALL}

@@ -251,7 +251,8 @@ def kernel(name: str, a: float, b: float, rho: arb) -> arb:
     if found is not None:
         return found
     if rho == 1 or (rho == -1 and PARITY[name]):
-        return square_mean(name, a, b) * (1 if rho == 1 else PARITY[name])
+        square = square_mean(name, a, b)
+        return -square if rho == -1 and PARITY[name] == -1 else square
     return mehler(name, a, b, rho)
 
 
@@ -260,11 +261,12 @@ def coefficients(name: str, a: float, b: float, order: int = ORDER) -> tuple[Enc
 
     Quadratures that do not converge (b beyond 10^15, say) give infinite ends. Raises ValueError for an unknown name.
     """
-    rows = []
-    for r in range(order + 1):
-        value = coefficient(name, a, b, r)
-        how = "closed form" if closed_form(name, a, b, r) is not None else f"Arb's quadrature on |u| <= {_T:g}, the rest by Cauchy-Schwarz"
-        if value.is_zero():
-            how = "0 by symmetry: " + {-1: "φ is odd", 1: "φ is even", 0: "φ(u) - u/2 is even"}[PARITY[name]]
-        rows.append(enclose(value, how) if value.is_finite() else Enclosure(-math.inf, math.inf, f"not found: {how}"))
+    rows, quadrature = [], f"Arb's quadrature on |u| <= {_T:g}, the rest by Cauchy-Schwarz"
+    with ctx.workprec(BITS):
+        for r in range(order + 1):
+            value = coefficient(name, a, b, r)
+            how = quadrature if closed_form(name, a, b, r) is None else "closed form"
+            if value.is_zero():
+                how = "0 by symmetry: " + {-1: "φ is odd", 1: "φ is even", 0: "φ(u) - u/2 is even"}[PARITY[name]]
+            rows.append(enclose(value, how) if value.is_finite() else Enclosure(-math.inf, math.inf, f"not found: {how}"))
     return tuple(rows)

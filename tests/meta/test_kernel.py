@@ -9,17 +9,18 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
-from flint import arb
+from flint import arb, ctx
 from scipy import stats
 
 from depthlimit.conformance.faults import SPECS
 from depthlimit.models import check, corpus_kernel, tails
-from depthlimit.models.measure.kernel import KernelRun, rodrigues
+from depthlimit.models.kernel_run import KernelRun
+from depthlimit.models.measure.hermite import rodrigues
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 from depthlimit.theory import hermite
-from depthlimit.theory.activation import CATALOGUE, U, enclose, lookup
+from depthlimit.theory.activation import CATALOGUE, U, lookup
 from depthlimit.theory.constants import activation_rows
 from depthlimit.theory.registry import claims, quantities
 
@@ -307,4 +308,13 @@ def test_controls_collapse_and_nothing_else_does() -> None:
 def test_a_kernel_matrix_needs_the_initialisation_of_the_paper() -> None:
     with pytest.raises(ValueError, match="regime kernel-matrix needs the paper's initialisation"):
         Spec.model_validate({**corpus_kernel.SMALL.to_json(), "init": {"kind": "iid"}})
-    assert enclose(arb(1) / 3, "a third").lo < 1 / 3 <= enclose(arb(1) / 3, "a third").hi
+
+
+def test_no_bit_depends_on_the_precision_that_others_left_behind() -> None:
+    found = []
+    for bits in (53, 2000):
+        with ctx.workprec(bits):
+            records, _ = check.check(SPECS["kernel-tanh"], NumpyImplementation())
+            rows = [(e.lo, e.hi) for e in hermite.coefficients("algebraic", 1.0, 1.0)]
+        found.append((records, rows))
+    assert found[0] == found[1]

@@ -11,10 +11,10 @@ P(λ_min(M) <= tλ|X) <= n exp((θtR - 1 + e^{-θR}) λ/R), smallest at e^{-θR}
 
     P(λ_min(M) <= tλ|X) <= n exp(-(1 - t + t ln t) λ/R) <= n exp(-(1-t)² λ/(2R)).
 
-The print has 1 - t² for (1-t)² (Remark 5.3 of Tropp has the latter). For M_i that are 0 but rarely the exponent 1 - t + t ln t is exact up
-to powers, and 1 - t² > 2(1 - t + t ln t) for t > 0.2: the printed line is false, by any factor as λ/R grows. An instance: n = 2, columns
-at a small angle pπ, σ nearly a sign; then λ_min(M) = 2 min(D, m-D) with D ~ Bin(m, p) the rows on which the signs differ, λ = 2mp, R = 2.
-At t = 1/2 the exponent is m η²/(64 M_σ² n) for 3m η²/(64 M_σ² n).
+The print has 1 - t² for (1-t)². For M_i that are 0 but rarely the exponent 1 - t + t ln t is exact up to powers, and 1 - t² exceeds twice
+that for t > 0.2: the printed line is false, by any factor as λ/R grows. An instance: n = 2, columns at a small angle pπ, σ nearly a sign;
+then λ_min(M) = 2 min(D, m-D) with D ~ Bin(m, p) the rows on which the signs differ, λ = 2mp, R = 2. At t = 1/2 the exponent is
+m η²/(64 M_σ² n) for 3m η²/(64 M_σ² n).
 
 The δ of the lemma survives: λ >= mη²/4 and t = 1/4 give n exp(-9mη²/(128 M_σ² n)) + n(n-1) exp(-(d/(2C²))(3/(4n))^{2/r}), below it. Where
 m < n, s_min, the n-th singular value, is 0; but then δ > n e^{-3/64} > 1, so the lemma says nothing: m >= n need not be assumed.
@@ -114,8 +114,17 @@ _SEVERAL = Condition("n >= 2", n, ">=", sp.Integer(2))
 _ONE_EIGHTH = Condition("λ_min(E(M|X)) >= mη_r²/8", lam, ">=", m * eta2 / 8)
 
 
+def _used(*expressions: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
+    """The definitions that expressions rest on."""
+    found = {s for e in expressions for s in sp.sympify(e).free_symbols if s in WHERE}
+    deeper = _used(*(WHERE[s] for s in found)) if found else {}
+    return {s: value for s, value in WHERE.items() if s in found or s in deeper}
+
+
 def _claim(label: str, lhs: sp.Expr, relation: str, rhs: sp.Expr, meaning: str, tex: str, tool: Tool, **more) -> None:  # type: ignore[no-untyped-def]
-    settings = {"source": _PROOF, "role": Role.STEP, "where": WHERE, "regimes": ("kernel-matrix",), **more}
+    conditions = [*more.get("hypotheses", ()), *([more["equality"]] if more.get("equality") else [])]
+    where = _used(lhs, rhs, *(side for c in conditions for side in (c.lhs, c.rhs)))
+    settings = {"source": _PROOF, "role": Role.STEP, "where": where, "regimes": ("kernel-matrix",), **more}
     register(Claim(label, lhs, relation, rhs, meaning=meaning, tex=tex, tool=tool, **settings))
 
 
@@ -317,7 +326,12 @@ _claim(
 _WITNESS = "lemma21-witness"
 for _edition, _exponent, _tex, _note in (
     ("as-printed", (1 - t**2) / 2, r"\frac{(1-t^2)\lambda_{\min}(\mathbb E(M|X))}{2R(X)}", "1 - t² for (1-t)², false for t > 0.2."),
-    ("corrected", (1 - t) ** 2 / 2, r"\frac{(1-t)^2\lambda_{\min}(\mathbb E(M|X))}{2R(X)}", "Remark 5.3 of Tropp (2012)."),
+    (
+        "corrected",
+        (1 - t) ** 2 / 2,
+        r"\frac{(1-t)^2\lambda_{\min}(\mathbb E(M|X))}{2R(X)}",
+        "By Taylor's formula at t = 1, from the edition sharpened.",
+    ),
     (
         "sharpened",
         1 - t + t * sp.log(t),
@@ -478,7 +492,12 @@ _claim(
 
 for _name, _flag, _reason, _note in (
     ("narrow", flags["narrow"], "m < n", "S̄ has fewer rows than columns."),
-    ("copies", flags["copies"], "a sample stands twice", "Two columns of S̄ agree; no sub-Gaussian proxy makes δ < 1 there."),
+    (
+        "copies",
+        flags["copies"],
+        "a sample stands twice",
+        "Columns of S̄ agree: n copies of a point give rank 1; no sub-Gaussian proxy makes δ < 1 there.",
+    ),
     ("antipodal", flags["antipodal"], "two samples are opposite and σ is odd or even", "Two columns of S̄ agree up to sign."),
     ("polynomial", flags["linear"], "σ is linear and n > d", "S̄ has rank at most d, and η_r = 0 for r >= 2."),
 ):

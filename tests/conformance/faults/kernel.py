@@ -13,7 +13,7 @@ from flint import arb
 from depthlimit.conformance.faults.planting import Fault, claim_fault, redefined, scaled
 from depthlimit.models import corpus_kernel
 from depthlimit.models.implementation import Array
-from depthlimit.models.measure.kernel import KernelRun
+from depthlimit.models.kernel_run import KernelRun
 from depthlimit.models.spec import Spec
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.paper import hermite as H
