@@ -18,7 +18,7 @@ from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
-from depthlimit.models.measure import counterexamples, euler, ladder, random_matrix, relu
+from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
@@ -35,6 +35,8 @@ RUNS: dict[str, type] = {
     "plain-flow": Trajectory,
     "clipped-flow": Trajectory,
     "local-pl": CertificateRun,
+    "pl-ball": prop5.BallRun,
+    "pl-seeds": prop5_seeds.SeedsRun,
     "depth-ladder": ladder.LadderRun,
     "iid-ladder": ladder.IidRun,
     "euler-scheme": euler.EulerRun,

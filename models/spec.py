@@ -242,6 +242,31 @@ class LocalPL(_Frozen):
     points: int = Field(16, ge=1, le=10_000)
 
 
+class PLBall(_Frozen):
+    """Points of the ball of Definition 1 around the paper's initialisation, not trained: Proposition 5 line by line.
+
+    ball: radius c₃/√(nq) as printed, that of the sharpened edition, or (47): ½, ½, 1 and √(2qm) for A, B, V_k and W_k.
+    order: r of η_r(σ).
+    points: random directions, beside the centre and two directions chosen to do harm; 0 leaves the centre alone.
+    state: A (q,d), V (L,q,m), W (L,m,q), B (dout,q), one more point wherever it lies.
+    """
+
+    kind: Literal["pl-ball"] = "pl-ball"
+    ball: Literal["printed", "sharpened", "line-47"] = "printed"
+    order: int = Field(2, ge=2, le=12)
+    points: int = Field(2, ge=0, le=10_000)
+    state: ArraySet | None = None
+
+
+class PLSeeds(_Frozen):
+    """Proposition 5 over seeds: `draws` initialisations and data sets, from seeds init.seed + i and data.seed + i; `flows` are trained."""
+
+    kind: Literal["pl-seeds"] = "pl-seeds"
+    order: int = Field(2, ge=2, le=12)
+    draws: int = Field(100, ge=20, le=100_000)
+    flows: int = Field(4, ge=1, le=1000)
+
+
 class GeneralFlow(_Frozen):
     """General residual networks (11)-(12) trained by (5), or by (4) without a clip: f of `depthlimit.models.general`.
 
@@ -310,6 +335,8 @@ Regime = Annotated[
     | EulerLadder
     | GeneralEuler
     | LocalPL
+    | PLBall
+    | PLSeeds
     | GeneralFlow
     | OneState
     | RandomMatrix
@@ -363,6 +390,17 @@ class Spec(_Frozen):
             raise ValueError(f"regime {kind} {'needs a' if kind == 'clipped-flow' else 'has no'} clip, got {self.clip}")
         if kind == "local-pl" and (self.init.kind != "paper" or self.q < self.d + self.dout):
             raise ValueError(f"regime local-pl needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
+        if isinstance(self.regime, PLBall | PLSeeds):
+            odd = ("tanh", "sin", "erf", "arctan", "algebraic")
+            if self.activation.name not in (odd if self.regime.order % 2 else ("one_minus_cos", "one_minus_gauss")):
+                raise ValueError(
+                    f"regime {kind} needs a bounded σ with η_r(σ) != 0: {', '.join(odd)} and r odd, one_minus_cos or one_minus_gauss and "
+                    f"r even; got {self.activation.name}, r={self.regime.order}"
+                )
+            if self.init.kind != "paper" or self.clip is not None:
+                raise ValueError(f"regime {kind} needs the paper's initialisation and no clip, got {self.init.kind}, {self.clip}")
+            if kind == "pl-seeds" and self.data.kind != "sphere":
+                raise ValueError(f"regime pl-seeds needs data drawn on the sphere, got {self.data.kind}")
         if (kind == "general-flow") != (self.init.kind == "affine") and (kind, self.init.kind) != ("general-flow", "arrays"):
             raise ValueError(f"regime general-flow, and no other, needs init affine or arrays, got {self.init.kind} for {kind}")
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:

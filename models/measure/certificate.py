@@ -74,7 +74,7 @@ class CertificateRun(Trajectory):
         S = activations.value(net["activation"], start @ W.T / np.sqrt(net["q"]))  # [n m]
         slope = activations.derivative(net["activation"], start @ W.T / np.sqrt(net["q"]))
         by_state = _leading(start)
-        neuron = np.eye(net["m"])[np.argmax(np.linalg.norm(slope * (start @ by_state)[:, None], axis=0))]
+        neuron = np.eye(1, net["m"], int(np.argmax(np.linalg.norm(slope * (start @ by_state)[:, None], axis=0))))[0]
         return {
             "A": np.outer(_leading(W), _leading(self.batch.x)),
             "V": np.outer(by_state, _leading(S)),

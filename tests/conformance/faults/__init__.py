@@ -23,6 +23,7 @@ from depthlimit.conformance.faults import (
     numerics,
     odes,
     planting,
+    prop5,
     statements,
     steps,
     variational,
@@ -45,7 +46,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, kernel),
+    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
 _COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")
