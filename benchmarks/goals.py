@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,14 @@ Results = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Goal:
-    """`reads` gives the measured number, None where it was not measured; `limit` says what keeps it from the target."""
+    """`reads` gives the measured number, None or None; `limit` says what keeps it from the target, `peers` what others reach."""
 
     text: str
     relation: str
     target: float
     reads: Callable[[Results], float | None]
     limit: str | Callable[[Results], str]
+    peers: Callable[[Results], str] = lambda results: ""
 
 
 def _rhs(name: str, L: int) -> Callable[[Results], float | None]:
@@ -86,28 +87,79 @@ def _clock(section: str) -> Callable[[Results], float | None]:
     return lambda results: results[section][-1]["seconds"]  # of implementations the default is the last
 
 
+def _beside(lines: Iterable[Mapping[str, Any]]) -> str:
+    """The contestants of a table that are not ours, in times of what ours takes."""
+    others = [r for r in lines if r["name"].partition(",")[0] not in ("compiled", "attainable")]
+    return ", ".join(
+        f"{r['name'].partition(', ')[0]} {r['ratio']['median']:.3g}" for r in sorted(others, key=lambda r: r["ratio"]["median"])
+    )
+
+
+def _rhs_peers(L: int) -> Callable[[Results], str]:
+    return lambda results: _beside(next(d for d in results["rhs"]["depths"] if d["L"] == L)["rows"])
+
+
+def _small_peers(results: Results) -> str:
+    return _beside(results["small"]["random shapes"]["rows"])
+
+
+def _flow_peers(how: str) -> Callable[[Results], str]:
+    return lambda results: _beside(r for r in results["flows"][0]["rows"] if r["name"].endswith(how))
+
+
+def _memory_peers(results: Results) -> str:
+    return ", ".join(f"{w['name']} {w['exponent']:.3g}" for w in results["memory"]["ways"] if w["name"] != "compiled, checkpoints")
+
+
+def _suite_peers(results: Results) -> str:
+    return ", ".join(f"{r['name']} {r['seconds']:.3g}" for r in results["suite"][:-1])
+
+
 SMALL = "calls through Python: arrays are checked and spread before the kernel starts"
 GOALS = (
     Goal(
-        "right-hand side over attainable, L = 64", "<=", 1.2, _attainable, "layers read and write states between products and activations"
+        "right-hand side over attainable, L = 64",
+        "<=",
+        1.2,
+        _attainable,
+        "layers read and write states between products and activations",
+        _rhs_peers(64),
     ),
-    Goal("times faster than the authors' style, L = 64", ">=", 10, _rhs("torch autograd", 64), _bound("torch autograd", 64)),
-    Goal("times faster than the authors' style, L = 1024", ">=", 10, _rhs("torch autograd", 1024), _bound("torch autograd", 1024)),
-    Goal("times faster than JAX jitted, L = 64", ">=", 1.5, _rhs("JAX", 64), _bound("JAX", 64)),
-    Goal("times faster than JAX jitted, L = 1024", ">=", 1.5, _rhs("JAX", 1024), _bound("JAX", 1024)),
-    Goal("small instances, microseconds each", "<=", 30, _small("compiled", "time"), SMALL),
-    Goal("small instances, times faster than torch autograd", ">=", 80, _small("torch autograd", "ratio"), SMALL),
-    Goal("exponent of memory in L with checkpoints", "<=", 0.55, _memory, "memory beyond spans of √L layers"),
+    Goal(
+        "times faster than the authors' style, L = 64", ">=", 10, _rhs("torch autograd", 64), _bound("torch autograd", 64), _rhs_peers(64)
+    ),
+    Goal(
+        "times faster than the authors' style, L = 1024",
+        ">=",
+        10,
+        _rhs("torch autograd", 1024),
+        _bound("torch autograd", 1024),
+        _rhs_peers(1024),
+    ),
+    Goal("times faster than JAX jitted, L = 64", ">=", 1.5, _rhs("JAX", 64), _bound("JAX", 64), _rhs_peers(64)),
+    Goal("times faster than JAX jitted, L = 1024", ">=", 1.5, _rhs("JAX", 1024), _bound("JAX", 1024), _rhs_peers(1024)),
+    Goal("small instances, microseconds each", "<=", 30, _small("compiled", "time"), SMALL, _small_peers),
+    Goal("small instances, times faster than torch autograd", ">=", 80, _small("torch autograd", "ratio"), SMALL, _small_peers),
+    Goal("exponent of memory in L with checkpoints", "<=", 0.55, _memory, "memory beyond spans of √L layers", _memory_peers),
     Goal("cost in L ≥ 256: exponent off 1 by", "<=", 0.05, _off_linear, "states of many layers leave the cache"),
     *(
         Goal(f"cost in {axis}: exponent", "<=", 1.05, _exponent(axis), "products and states leave the cache as they grow")
         for axis in ("q", "m", "n", "batch")
     ),
-    Goal("flows, times faster than diffrax, hand-written", ">=", 1.5, _flow("diffrax", "hand-written"), _inside),
-    Goal("flows, times faster than diffrax, autograd", ">=", 5, _flow("diffrax", "autograd"), _inside),
-    Goal("flows, times faster than torchdiffeq, hand-written", ">=", 2, _flow("torchdiffeq", "hand-written"), _inside),
-    Goal("flows, times faster than torchdiffeq, autograd", ">=", 5, _flow("torchdiffeq", "autograd"), _inside),
-    Goal("quick verification, seconds", "<=", 30, _clock("suite"), "instances, and cores"),
+    Goal(
+        "flows, times faster than diffrax, hand-written", ">=", 1.5, _flow("diffrax", "hand-written"), _inside, _flow_peers("hand-written")
+    ),
+    Goal("flows, times faster than diffrax, autograd", ">=", 5, _flow("diffrax", "autograd"), _inside, _flow_peers("autograd")),
+    Goal(
+        "flows, times faster than torchdiffeq, hand-written",
+        ">=",
+        2,
+        _flow("torchdiffeq", "hand-written"),
+        _inside,
+        _flow_peers("hand-written"),
+    ),
+    Goal("flows, times faster than torchdiffeq, autograd", ">=", 5, _flow("torchdiffeq", "autograd"), _inside, _flow_peers("autograd")),
+    Goal("quick verification, seconds", "<=", 30, _clock("suite"), "instances, and cores", _suite_peers),
     Goal("all tests, seconds", "<=", 300, _clock("tests"), "tests, and cores"),
     Goal(
         "GPU: share of its product rate", ">=", GPU_SHARE, lambda results: results["gpu"]["goal"]["measured"], "kernels per layer and pass"
@@ -123,8 +175,16 @@ def judge(results: Results) -> list[dict[str, Any]]:
             measured = goal.reads(results)
         except (KeyError, IndexError, TypeError):  # a section that was not run, or not with these sizes
             measured = None
+        beside = "" if measured is None else goal.peers(results)
         reached = None if measured is None else measured <= goal.target if goal.relation == "<=" else measured >= goal.target
-        entry = {"goal": goal.text, "relation": goal.relation, "target": goal.target, "measured": measured, "reached": reached}
+        entry = {
+            "goal": goal.text,
+            "relation": goal.relation,
+            "target": goal.target,
+            "measured": measured,
+            "peers": beside,
+            "reached": reached,
+        }
         if reached is False and measured:
             entry |= {
                 "misses_by": max(measured / goal.target, goal.target / measured),

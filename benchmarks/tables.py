@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 Row = tuple[str, ...]
+GOALS_NOTE = (
+    "Peers: the same number of the others; of right-hand sides, small instances and flows, in times of what the compiled one takes."
+)
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,14 @@ def machine(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def goals(judged: Sequence[Mapping[str, Any]]) -> Table:
-    """Goal, measured, reached, what limits."""
+    """Goal, measured, peers, reached, what limits."""
     signs = {"<=": "≤", ">=": "≥"}
     rows = []
     for g in judged:
         reached = {True: "✓ yes", False: "✗ no", None: "not measured"}[g["reached"]]
         limit = f"misses by a factor {text(g['misses_by'])}: {g['limit']}" if "limit" in g else ""
-        rows.append((g["goal"], f"{signs[g['relation']]} {text(g['target'])}", text(g["measured"]), reached, limit))
-    return Table("Goals", ("goal", "target", "measured", "reached", "what limits"), rows)
+        rows.append((g["goal"], f"{signs[g['relation']]} {text(g['target'])}", text(g["measured"]), g["peers"], reached, limit))
+    return Table("Goals", ("goal", "target", "measured", "peers", "reached", "what limits"), rows, (), GOALS_NOTE)
 
 
 def rhs(found: Mapping[str, Any]) -> list[Table]:

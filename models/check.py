@@ -17,6 +17,7 @@ from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
+from depthlimit.models.kernel_run import KernelRun
 from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.registry import Fields, measured
@@ -44,6 +45,7 @@ RUNS: dict[str, type] = {
     "network": StateRun,
     "general-euler": ConsistencyRun,
     "random-matrix": random_matrix.RandomMatrixRun,
+    "kernel-matrix": KernelRun,
     "relu": relu.ReluRun,
     "counterexamples": counterexamples.CounterexamplesRun,
 }

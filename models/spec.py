@@ -304,6 +304,17 @@ class RandomMatrix(_Frozen):
     draws: int = Field(2000, ge=100, le=100_000)
 
 
+class KernelMatrix(_Frozen):
+    """Lemma 21: σ(WX), X the inputs divided by their norms, W the first d columns of the initial W, from `draws` successive seeds each.
+
+    `order` is the r of η_r(σ).
+    """
+
+    kind: Literal["kernel-matrix"] = "kernel-matrix"
+    order: int = Field(2, ge=2, le=8)
+    draws: int = Field(200, ge=20, le=100_000)
+
+
 class Relu(_Frozen):
     """Appendix D: a chain of 2L scalar layers h + σ(w h)/(2L) on one sample (x, Cx), C > 1; `data` gives x and y = Cx."""
 
@@ -336,6 +347,7 @@ Regime = Annotated[
     | GeneralFlow
     | OneState
     | RandomMatrix
+    | KernelMatrix
     | Relu
     | Counterexamples,
     Field(discriminator="kind"),
@@ -386,11 +398,11 @@ class Spec(_Frozen):
         if kind == "local-pl" and (self.init.kind != "paper" or self.q < self.d + self.dout):
             raise ValueError(f"regime local-pl needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
         if isinstance(self.regime, PLBall | PLSeeds):
-            odd = {"sin": True, "erf": True, "one_minus_cos": False, "one_minus_gauss": False}.get(self.activation.name)
-            if odd is None or odd != bool(self.regime.order % 2):
+            odd = ("tanh", "sin", "erf", "arctan", "algebraic")
+            if self.activation.name not in (odd if self.regime.order % 2 else ("one_minus_cos", "one_minus_gauss")):
                 raise ValueError(
-                    f"regime {kind} needs η_r(σ) != 0 in closed form: sin or erf and r odd, one_minus_cos or one_minus_gauss and r even; "
-                    f"got {self.activation.name}, r={self.regime.order}"
+                    f"regime {kind} needs a bounded σ with η_r(σ) != 0: {', '.join(odd)} and r odd, one_minus_cos or one_minus_gauss and "
+                    f"r even; got {self.activation.name}, r={self.regime.order}"
                 )
             if self.init.kind != "paper" or self.clip is not None:
                 raise ValueError(f"regime {kind} needs the paper's initialisation and no clip, got {self.init.kind}, {self.clip}")
@@ -406,8 +418,8 @@ class Spec(_Frozen):
             raise ValueError(f"regime iid-ladder needs init iid, got {self.init.kind}")
         if isinstance(self.regime, OneState) and self.regime.networks > 1 and self.init.kind == "arrays":
             raise ValueError(f"several networks need an initialisation with a seed, got arrays for {self.regime.networks} networks")
-        if kind == "random-matrix" and self.init.kind != "paper":
-            raise ValueError(f"regime random-matrix needs the paper's initialisation, got {self.init.kind}")
+        if kind in ("random-matrix", "kernel-matrix") and self.init.kind != "paper":
+            raise ValueError(f"regime {kind} needs the paper's initialisation, got {self.init.kind}")
         if kind in ("relu", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:
             raise ValueError(f"regime {kind} has d = dout = q = m = n = 1, got {(self.d, self.dout, self.q, self.m, self.n)}")
         if kind == "relu" and self.data.kind != "arrays":

@@ -233,7 +233,7 @@ def _pl_ball(draw: st.DrawFn) -> Spec:
     """Small networks at points of the balls of (47) and of the sharpened Proposition 5; wide enough for s_min(S̄) in the second."""
     d, dout, n = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 4))
     ball = draw(st.sampled_from(["line-47", "sharpened"]))
-    name, order = draw(st.sampled_from([("sin", 3), ("erf", 3), ("one_minus_cos", 2), ("one_minus_gauss", 2)]))
+    name, order = draw(st.sampled_from([("tanh", 3), ("sin", 3), ("erf", 3), ("one_minus_cos", 2), ("one_minus_gauss", 2)]))
     scale = st.sampled_from([0.1, 0.5, 1.0, 2.0])
     return Spec.model_validate(
         {
@@ -258,6 +258,25 @@ def _random_matrix(draw: st.DrawFn) -> Spec:
     level = draw(st.sampled_from([1.0, 1.1, 1.3, 2.0, 3.0, 4.0]))
     regime = {"kind": "random-matrix", "level": level, "draws": draw(st.integers(100, 500))}
     return Spec.model_validate({**sizes, "regime": regime, "init": {"kind": "paper", "seed": draw(SEEDS)}})
+
+
+@st.composite
+def _kernel_matrix(draw: st.DrawFn) -> Spec:
+    """Small instances of Lemma 21; columns that Hypothesis makes itself may be equal, opposite or nearly so, but none is 0."""
+    d, n = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    data = draw(_data(n, d, 1))
+    if data["kind"] == "arrays":
+        _, _, x = data["arrays"]["inline"][0]
+        assume(all(any(x[i * d : (i + 1) * d]) for i in range(n)))
+    return Spec.model_validate(
+        {
+            "regime": {"kind": "kernel-matrix", "order": draw(st.integers(2, 4)), "draws": draw(st.sampled_from([20, 50]))},
+            **{"d": d, "dout": 1, "q": d + draw(st.integers(0, 2)), "m": draw(st.integers(1, 24)), "L": 1, "n": n},
+            "activation": {**draw(_sigma()), "a": 1.0},
+            "init": {"kind": "paper", "seed": draw(SEEDS)},
+            "data": data,
+        }
+    )
 
 
 @st.composite
@@ -289,6 +308,7 @@ def specs(kind: str) -> st.SearchStrategy[Spec]:
         "general-flow": _general,
         "network": _one_state,
         "random-matrix": _random_matrix,
+        "kernel-matrix": _kernel_matrix,
         "relu": _relu,
         "pl-ball": _pl_ball,
     }
@@ -314,8 +334,19 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
 
 
 GENERATED = (
-    *("plain-flow", "clipped-flow", "network", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix", "relu"),
-    "pl-ball",
+    *(
+        "plain-flow",
+        "clipped-flow",
+        "network",
+        "euler-scheme",
+        "general-euler",
+        "local-pl",
+        "general-flow",
+        "random-matrix",
+        "kernel-matrix",
+        "relu",
+        "pl-ball",
+    ),
 )
 
 

@@ -8,6 +8,7 @@ adjoint (13) at the implementation's hidden states, the rounding radii there, an
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from depthlimit.models import backward, flow, residual
-from depthlimit.models.calls import MethodUnsupported, Misbehaviour, call
+from depthlimit.models.calls import MethodUnsupported, Misbehaviour, batch, call
 from depthlimit.models.data import ArrayStore, inputs
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.initialisation import parameters
@@ -100,19 +101,18 @@ class Trajectory:
         """Radius of each array of the flow [1 T]: what the protocol asks."""
         return asked_error(self.network, self.flowed)
 
-    def _each(self, method: str, **more: Any) -> dict[str, Array]:
-        answers = [
-            call(
-                self.implementation,
-                method,
-                self.network,
-                params={k: self.states[k][b, t] for k in BLOCKS},
-                x=self.batch.x,
-                **more,
-            )
-            for b, t in np.ndindex(*self.states["A"].shape[:2])
-        ]
-        lead = self.states["A"].shape[:2]
+    def arguments(self, method: str, at: tuple[int, int] = (0, -1)) -> dict[str, Any]:
+        """What the method is asked at a state: [batch time], the last one if none is named."""
+        y = {} if method == "forward" else {"y": self.batch.y}
+        return {"params": {k: self.states[k][at] for k in BLOCKS}, "x": self.batch.x, **y}
+
+    def _asked(self, method: str) -> list[Any]:
+        """The method's answers at the states, one call for each."""
+        places = np.ndindex(*self.states["A"].shape[:2])
+        return [call(self.implementation, method, self.network, **self.arguments(method, at)) for at in places]
+
+    def _each(self, method: str) -> dict[str, Array]:
+        answers, lead = self._asked(method), self.states["A"].shape[:2]
         return {k: np.stack([a[k] for a in answers]).reshape(lead + answers[0][k].shape) for k in answers[0]}
 
     @cached_property
@@ -123,29 +123,17 @@ class Trajectory:
     @cached_property
     def loss(self) -> Array:
         """Loss from the implementation's `loss` [1 T]."""
-        lead = self.states["A"].shape[:2]
-        values = [
-            call(
-                self.implementation,
-                "loss",
-                self.network,
-                params={k: self.states[k][b, t] for k in BLOCKS},
-                x=self.batch.x,
-                y=self.batch.y,
-            )
-            for b, t in np.ndindex(*lead)
-        ]
-        return np.array(values).reshape(lead)
+        return np.reshape(self._asked("loss"), self.states["A"].shape[:2])
 
     @cached_property
     def gradients(self) -> dict[str, Array]:
         """∂ℓ/∂θ from the implementation, leading axes [1 T]."""
-        return self._each("gradients", y=self.batch.y)
+        return self._each("gradients")
 
     @cached_property
     def velocity(self) -> dict[str, Array]:
         """θ' from the implementation, leading axes [1 T]."""
-        return self._each("velocity", y=self.batch.y)
+        return self._each("velocity")
 
     @cached_property
     def adjoint(self) -> Array:
@@ -220,7 +208,11 @@ class Trajectory:
 
 
 class StateRun(Trajectory):
-    """One implementation at initial states alone: its flow is not asked for. The networks stand where a flow has its times, at t = 0."""
+    """One implementation at initial states alone: its flow is not asked for. The networks stand where a flow has its times, at t = 0.
+
+    Several of them are one batch for the implementation. Where it has none, or its own breaks the protocol, they are asked for one by one:
+    the claims `batch.*` say so, and the others speak of the answers that there are.
+    """
 
     def __init__(self, batch: Batch, implementation: Implementation) -> None:
         super().__init__(batch, implementation)
@@ -233,6 +225,13 @@ class StateRun(Trajectory):
         others = (first.init.model_copy(update={"seed": (seed + i) % 2**32}) for i in range(1, len(self.times)))
         each = [self.batch.params, *(parameters(first.model_copy(update={"init": init}), first.L, ArrayStore()) for init in others)]
         return {k: np.stack([params[k] for params in each])[None] for k in BLOCKS}
+
+    def _asked(self, method: str) -> list[Any]:
+        if len(self.times) > 1:
+            with suppress(MethodUnsupported, Misbehaviour):
+                calls = [(self.network, *self.arguments(method, (0, t)).values()) for t in range(len(self.times))]
+                return batch(self.implementation, method, calls)
+        return super()._asked(method)
 
 
 def operator_norm(a: Array) -> tuple[Array, Array]:

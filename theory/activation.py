@@ -96,7 +96,8 @@ def _up(x: arb) -> float:
     return 0.0 - _down(-x)  # 0.0, so that an exact 0 keeps its sign
 
 
-def _enclose(value: arb | int, certificate: str) -> Enclosure:
+def enclose(value: arb | int, certificate: str) -> Enclosure:
+    """A ball's ends, rounded outward to floats."""
     ball = arb(value)
     return Enclosure(_down(ball), _up(ball), certificate)
 
@@ -129,24 +130,24 @@ def _catalogue() -> dict[str, Activation]:
             U,
             unbounded,
             _unbounded(linear_growth),
-            _enclose(1, "φ' = 1"),
-            _enclose(0, "φ'' = 0"),
+            enclose(1, "φ' = 1"),
+            enclose(0, "φ'' = 0"),
         ),
         Activation(
             "relu",
             sp.Piecewise((U, U > 0), (0, True)),
             kinked,
             _unbounded(linear_growth),
-            _enclose(1, "φ is 0 for u <= 0 and u for u >= 0"),
+            enclose(1, "φ is 0 for u <= 0 and u for u >= 0"),
             _unbounded("φ' jumps from 0 to 1 at 0"),
         ),
         Activation(
             "tanh",
             sp.tanh(U),
             HYPOTHESES,
-            _enclose(1, "φ is odd and increasing with limit 1, which it does not attain"),
-            _enclose(1, "φ' = 1 - φ² lies in (0, 1] and is 1 at u = 0"),
-            _enclose(
+            enclose(1, "φ is odd and increasing with limit 1, which it does not attain"),
+            enclose(1, "φ' = 1 - φ² lies in (0, 1] and is 1 at u = 0"),
+            enclose(
                 4 / (3 * arb(3).sqrt()),
                 "|φ''| = 2t(1-t²) with t = |φ| in [0, 1): 0 at both ends, stationary only at t = 1/√3, where it is 4/(3√3)",
             ),
@@ -155,17 +156,17 @@ def _catalogue() -> dict[str, Activation]:
             "sin",
             sp.sin(U),
             HYPOTHESES,
-            _enclose(1, "|φ| <= 1, attained at π/2"),
-            _enclose(1, "φ' = cos u, 1 at u = 0"),
-            _enclose(1, "φ'' = -sin u, -1 at π/2"),
+            enclose(1, "|φ| <= 1, attained at π/2"),
+            enclose(1, "φ' = cos u, 1 at u = 0"),
+            enclose(1, "φ'' = -sin u, -1 at π/2"),
         ),
         Activation(
             "erf",
             sp.erf(U),
             HYPOTHESES,
-            _enclose(1, "φ is odd and increasing with limit 1, which it does not attain"),
-            _enclose(2 / pi.sqrt(), "φ' = (2/√π) exp(-u²), largest at u = 0"),
-            _enclose(
+            enclose(1, "φ is odd and increasing with limit 1, which it does not attain"),
+            enclose(2 / pi.sqrt(), "φ' = (2/√π) exp(-u²), largest at u = 0"),
+            enclose(
                 (8 / (pi * e)).sqrt(),
                 "|φ''| = (4/√π)|u| exp(-u²), 0 at 0 and at ±∞; φ''' = 0 only at u² = 1/2, where it is √(8/(πe))",
             ),
@@ -174,9 +175,9 @@ def _catalogue() -> dict[str, Activation]:
             "arctan",
             sp.atan(U),
             HYPOTHESES,
-            _enclose(pi / 2, "φ is odd and increasing with limit π/2, which it does not attain"),
-            _enclose(1, "φ' = 1/(1+u²), largest at u = 0"),
-            _enclose(
+            enclose(pi / 2, "φ is odd and increasing with limit π/2, which it does not attain"),
+            enclose(1, "φ' = 1/(1+u²), largest at u = 0"),
+            enclose(
                 3 * arb(3).sqrt() / 8,
                 "|φ''| = 2|u|/(1+u²)², 0 at 0 and at ±∞; φ''' = 0 only at u² = 1/3, where it is 3√3/8",
             ),
@@ -185,9 +186,9 @@ def _catalogue() -> dict[str, Activation]:
             "algebraic",
             U / sp.sqrt(1 + U**2),
             HYPOTHESES,
-            _enclose(1, "φ is odd and increasing with limit 1, which it does not attain"),
-            _enclose(1, "φ' = (1+u²)^(-3/2), largest at u = 0"),
-            _enclose(
+            enclose(1, "φ is odd and increasing with limit 1, which it does not attain"),
+            enclose(1, "φ' = (1+u²)^(-3/2), largest at u = 0"),
+            enclose(
                 48 / (25 * arb(5).sqrt()),
                 "|φ''| = 3|u|(1+u²)^(-5/2), 0 at 0 and at ±∞; φ''' = 0 only at u² = 1/4, where it is 48/(25√5)",
             ),
@@ -196,20 +197,20 @@ def _catalogue() -> dict[str, Activation]:
             "one_minus_cos",
             1 - sp.cos(U),
             HYPOTHESES,
-            _enclose(2, "0 <= φ <= 2, attained at π"),
-            _enclose(1, "φ' = sin u, 1 at π/2"),
-            _enclose(1, "φ'' = cos u, 1 at u = 0"),
+            enclose(2, "0 <= φ <= 2, attained at π"),
+            enclose(1, "φ' = sin u, 1 at π/2"),
+            enclose(1, "φ'' = cos u, 1 at u = 0"),
         ),
         Activation(
             "one_minus_gauss",
             1 - sp.exp(-(U**2) / 4),
             HYPOTHESES,
-            _enclose(1, "0 <= φ < 1 with limit 1 at ±∞"),
-            _enclose(
+            enclose(1, "0 <= φ < 1 with limit 1 at ±∞"),
+            enclose(
                 1 / (2 * e).sqrt(),
                 "|φ'| = (|u|/2) exp(-u²/4), 0 at 0 and at ±∞; φ'' = 0 only at u² = 2, where it is 1/√(2e)",
             ),
-            _enclose(
+            enclose(
                 arb(1) / 2,
                 "|φ''| = |1-2w| e^{-w}/2 with w = u²/4, and 1-2w <= 1 <= e^w, 2w-1 <= e w <= e^w: at most 1/2, attained at u = 0",
             ),
@@ -219,12 +220,12 @@ def _catalogue() -> dict[str, Activation]:
             U * (1 + sp.erf(U / sp.sqrt(2))) / 2,
             unbounded,
             _unbounded(linear_growth),
-            _enclose(
+            enclose(
                 (1 + arb(1).erf()) / 2 + 1 / (e * pi.sqrt()),
                 "φ'' = (2-u²)ϕ(u), ϕ the normal density: φ' falls from 0 to φ'(-√2), rises to φ'(√2), "
                 "falls to 1; φ'(√2) = (1+erf 1)/2 + 1/(e√π) > 1 and φ'(-√2) = 1 - φ'(√2) > -1",
             ),
-            _enclose(
+            enclose(
                 (2 / pi).sqrt(),
                 "φ'' = (2-u²)ϕ(u) -> 0 and φ''' = u(u²-4)ϕ(u): the extremes are φ''(0) = √(2/π) and φ''(±2) = -2ϕ(2) > -φ''(0)",
             ),
@@ -234,13 +235,13 @@ def _catalogue() -> dict[str, Activation]:
             U / (1 + sp.exp(-U)),
             unbounded,
             _unbounded(linear_growth),
-            _enclose(
+            enclose(
                 (1 + _root_of_x_tanh_x()) / 2,
                 "φ'' = (1 - x tanh x)/(2 cosh² x), x = u/2: with x₀ tanh x₀ = 1 (x₀ by certified bisection), "
                 "φ' falls from 0 to φ'(-2x₀), rises to φ'(2x₀), falls to 1; φ'(2x₀) = (1+x₀)/2 > 1 and "
                 "φ'(-2x₀) = 1 - φ'(2x₀) > -1",
             ),
-            _enclose(
+            enclose(
                 arb(1) / 2,
                 "φ'' = (1 - x tanh x)/(2 cosh² x), x = u/2, and 0 <= x tanh x <= |x| <= (1+x²)/2 <= cosh² x, "
                 "so |1 - x tanh x| <= cosh² x: at most 1/2, attained at u = 0",

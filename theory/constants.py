@@ -18,6 +18,7 @@ from flint import arb
 from depthlimit.theory.activation import constants as suprema
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.enclosure import evaluate, log_evaluate
+from depthlimit.theory.hermite import coefficients
 from depthlimit.theory.quantity import Field, Quantity
 from depthlimit.theory.typeset import tex_of
 
@@ -31,7 +32,7 @@ _ROW = {
     "name": {"type": "string"},
     "kind": {"enum": list(KINDS)},
     "tex": {"type": "string"},
-    "meaning": {"type": "string", "description": "of a supremum its certificate"},
+    "meaning": {"type": "string", "description": "of a supremum or a Hermite coefficient its certificate"},
     "definition": {"type": "string", "description": "SymPy; empty for what is not defined by others"},
     "definition_tex": {"type": "string"},
     "item": {"type": "string"},
@@ -189,15 +190,15 @@ def _finite(value: float) -> float | None:
 
 
 def activation_rows(name: str, a: float, b: float) -> list[dict[str, Any]]:
-    """The suprema of σ(u) = a φ(b u), with their certificates."""
-    rows = []
-    for key, found in suprema(name, a, b).items():
-        tex, meaning = _MEANINGS[key]
-        rows.append(
-            {
-                **dict.fromkeys(_ROW, ""),
-                **{"name": key, "kind": "activation", "tex": tex, "meaning": f"{meaning}: {found.certificate}", "page": 3, "claims": []},
-                **{"item": "Section 3", "scale": "linear", "lower": _finite(found.lo), "upper": _finite(found.hi)},
-            }
-        )
-    return rows
+    """The suprema of σ(u) = a φ(b u) and its Hermite coefficients, with their certificates."""
+    known = {key: (*_MEANINGS[key], "Section 3", 3, found) for key, found in suprema(name, a, b).items()}
+    for r, found in enumerate(coefficients(name, a, b)):
+        known[f"eta_{r}"] = (rf"\eta_{{{r}}}(\sigma)", f"E σ(g)h_{r}(g)", "Section B", 31, found)
+    return [
+        {
+            **dict.fromkeys(_ROW, ""),
+            **{"name": key, "kind": "activation", "tex": tex, "meaning": f"{meaning}: {found.certificate}", "page": page, "claims": []},
+            **{"item": item, "scale": "linear", "lower": _finite(found.lo), "upper": _finite(found.hi)},
+        }
+        for key, (tex, meaning, item, page, found) in known.items()
+    ]

@@ -29,7 +29,7 @@ def inner(function: F) -> F:
 
 
 def inline(function: F) -> F:
-    """A function of numbers that becomes part of the loop that calls it, which is vectorised then."""
+    """A function that becomes part of what calls it: loops over functions of numbers are vectorised, and arrays are not handed over."""
     compiled: F = numba.njit(function, forceinline=True, **_OPTIONS)
     return compiled
 

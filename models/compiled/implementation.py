@@ -12,12 +12,14 @@ import numpy as np
 
 from depthlimit.models import flow, limit
 from depthlimit.models.compiled import clips, sigma
-from depthlimit.models.compiled.kernel import FORWARD, GRADIENTS, VELOCITY, evaluate
+from depthlimit.models.compiled.kernel import FORWARD, GRADIENTS, VELOCITY, evaluate, rooms
 from depthlimit.models.implementation import Arrays, Network, Unsupported
 from depthlimit.models.residual import Workspace
 from depthlimit.theory.quantity import Array
 
 _BLOCKS = ("A", "V", "W", "B")
+_NO_STATES = np.empty((0, 0, 0, 0))
+_NO_SLOPES = np.empty((0, 0, 0)), _NO_STATES, _NO_STATES, np.empty((0, 0, 0))
 _LAWS = {"forward": FORWARD, "loss": FORWARD, "gradients": GRADIENTS, "velocity": VELOCITY}
 
 
@@ -39,32 +41,25 @@ class RightHandSide:
         self._work, self._checkpoint = work or Workspace(), checkpoint
 
     def __call__(self, method: str, theta: Sequence[Array], x: Array, y: Array | None, out: Workspace) -> dict[str, Array]:
-        """ "hidden", "output", "loss" [batch]; or the blocks, "loss" and for a velocity also "change", <∂ℓ, velocity>.
+        """ "output" and "loss" [batch], and "hidden" if asked for; or also the blocks, and for a velocity "change", <∂ℓ, velocity>.
 
         theta: A, V, W, B; all arrays with the batch axis first, C-contiguous and float64. The answer lies in `out` until the next call
         with it.
         """
-        law, work = _LAWS[method], self._work
-        (batch, n, _), (_, L, q, m), dout = x.shape, theta[1].shape, theta[3].shape[1]
-        back = law != FORWARD
+        law, (A, V, W, B), (batch, n, _) = _LAWS[method], theta, x.shape
+        _, L, q, m = V.shape
         span = math.isqrt(L - 1) + 1 if self._checkpoint or method == "loss" else L
-        output, loss, change = out.empty("output", batch, n, dout), out.empty("loss", batch), out.empty("change", batch)
-        hidden = out.empty("hidden", batch, L + 1, n, q) if method == "forward" else work.empty("span", 1, span + 1, n, q)
-        kept = span if back else 1
-        slopes = [out.empty(k, *block.shape) if back else np.empty((0,) * block.ndim) for k, block in zip(_BLOCKS, theta, strict=True)]
-        evaluate(
-            law,
-            self._sigma,
-            self._clip,
-            (theta[0], theta[1], theta[2], theta[3]),
-            (x, output if y is None else y),
-            (work.empty("starts", -(-L // span), n, q), hidden, work.empty("s", kept, n, m), work.empty("d", kept, n, m)),
-            (work.empty("u", n, m), work.empty("p", n, q)),
-            (output, loss, change),
-            (slopes[0], slopes[1], slopes[2], slopes[3]),
-        )
-        answer = {"hidden": hidden, "output": output} if method == "forward" else dict(zip(_BLOCKS, slopes, strict=True))
-        return answer | {"loss": loss, "change": change}
+        room = self._work.empty("room", rooms(L, span, 1 if law == FORWARD else span, n, q, m))
+        output, numbers = out.empty("output", batch, n, B.shape[1]), out.empty("numbers", 2, batch)
+        answer = {"output": output, "loss": numbers[0], "change": numbers[1]}
+        hidden, slopes = _NO_STATES, _NO_SLOPES
+        if law != FORWARD:
+            slopes = out.empty("A", *A.shape), out.empty("V", *V.shape), out.empty("W", *W.shape), out.empty("B", *B.shape)
+            answer["A"], answer["V"], answer["W"], answer["B"] = slopes
+        elif method == "forward":
+            answer["hidden"] = hidden = out.empty("hidden", batch, L + 1, n, q)
+        evaluate(law, self._sigma, self._clip, span, (A, V, W, B), (x, output if y is None else y), room, (hidden, output), numbers, slopes)
+        return answer
 
     def rates(self, x: Array, y: Array) -> flow.Rates:
         """`flow.rates` by this kernel."""
@@ -75,6 +70,13 @@ class RightHandSide:
             return float(found["loss"][0]), {k: found[k][0] for k in _BLOCKS}, float(found["change"][0])
 
         return at
+
+
+class _Own(threading.local):
+    """What each thread has for itself."""
+
+    def __init__(self) -> None:
+        self.work = Workspace()
 
 
 class CompiledImplementation:
@@ -91,23 +93,23 @@ class CompiledImplementation:
     clips = clips.KINDS[1:]
 
     def __init__(self) -> None:
-        self._local = threading.local()
+        self._own = _Own()
 
     def forward(self, spec: Network, params: Arrays, x: Array) -> dict[str, Array]:
         """Hidden states and output of (3)."""
-        return dict(self.batch("forward", [(spec, params, x)])[0])
+        return self._answer("forward", ("hidden", "output"), spec, params, x)
 
     def loss(self, spec: Network, params: Arrays, x: Array, y: Array) -> float:
         """The mean squared error."""
-        return float(self.batch("loss", [(spec, params, x, y)])[0])
+        return float(self._answer("loss", ("loss",), spec, params, x, y)["loss"])
 
     def gradients(self, spec: Network, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
         """∂ℓ/∂θ by (14)-(16)."""
-        return dict(self.batch("gradients", [(spec, params, x, y)])[0])
+        return self._answer("gradients", _BLOCKS, spec, params, x, y)
 
     def velocity(self, spec: Network, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
         """The right-hand side of (4) or (5)."""
-        return dict(self.batch("velocity", [(spec, params, x, y)])[0])
+        return self._answer("velocity", _BLOCKS, spec, params, x, y)
 
     def flow(self, spec: Network, params: Arrays, x: Array, y: Array, times: Array) -> dict[str, Array]:
         """The flow (4) or (5) at times, stepped by `depthlimit.models.flow`."""
@@ -119,39 +121,20 @@ class CompiledImplementation:
         return limit.neural_ode(spec, weights, x, s)
 
     def batch(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Many calls; those of forward, loss, gradients and velocity with the same spec and shapes are one call of the kernel."""
-        if method not in _LAWS:
-            return [getattr(self, method)(*given) for given in arguments]
-        groups: dict[Any, list[int]] = {}
-        for i, (spec, params, *data) in enumerate(arguments):
-            key = (repr(spec), *(np.shape(a) for a in (*(params[k] for k in _BLOCKS), *data))) if len(arguments) > 1 else ()
-            groups.setdefault(key, []).append(i)
-        results: list[Any] = [None] * len(arguments)
-        for members in groups.values():
-            for i, answer in zip(members, self._together(method, [arguments[i] for i in members]), strict=True):
-                results[i] = answer
-        return results
+        """Many calls, one after the other: a call of the kernel costs so little that stacking their arrays would cost as much."""
+        return [getattr(self, method)(*given) for given in arguments]
 
-    def _together(self, method: str, calls: list[tuple[Any, ...]]) -> list[Any]:
-        """Calls of one spec and shape."""
-        if not hasattr(self._local, "work"):
-            self._local.work = Workspace()
-        theta = [_stacked([params[k] for _, params, *_ in calls]) for k in _BLOCKS]
-        data = [_stacked(column) for column in zip(*(rest for _, _, *rest in calls), strict=True)]
-        out = Workspace()
-        found = RightHandSide(calls[0][0], self._local.work)(method, theta, data[0], data[1] if len(data) > 1 else None, out)
-        if method == "loss":
-            return list(map(float, found["loss"]))
-        names = ("hidden", "output") if method == "forward" else _BLOCKS
-        return [{k: found[k][i] for k in names} for i in range(len(calls))]
+    def _answer(
+        self, method: str, names: Sequence[str], spec: Network, params: Arrays, x: Array, y: Array | None = None
+    ) -> dict[str, Array]:
+        """What the method says of one network, without the batch axis."""
+        theta = [_checked(params[k])[None] for k in _BLOCKS]
+        found = RightHandSide(spec, self._own.work)(method, theta, _checked(x)[None], None if y is None else _checked(y)[None], Workspace())
+        return {k: found[k][0] for k in names}
 
 
 def _checked(array: Array) -> Array:
-    if np.asarray(array).dtype != np.float64:
-        raise TypeError(f"arrays must be float64, got {np.asarray(array).dtype} of shape {np.shape(array)}")
-    return np.ascontiguousarray(array)
-
-
-def _stacked(arrays: Sequence[Array]) -> Array:
-    """[batch ...]; of one array a view."""
-    return _checked(arrays[0])[None] if len(arrays) == 1 else _checked(np.stack(arrays))
+    found = np.ascontiguousarray(array)
+    if found.dtype != np.float64:
+        raise TypeError(f"arrays must be float64, got {found.dtype} of shape {found.shape}")
+    return found

@@ -9,8 +9,10 @@ included, while their layer is in the cache.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numba.extending import intrinsic
 
 from depthlimit.models.compiled.caching import entry, inner
 from depthlimit.models.compiled.clips import downhill
@@ -21,6 +23,19 @@ from depthlimit.theory.quantity import Array
 FORWARD, GRADIENTS, VELOCITY = range(3)  # what is asked
 Sigma = tuple[int, float, float]  # name, a, b
 Clip = tuple[int, float, bool]  # kind, radius, and whether A and B are trained
+
+
+@intrinsic
+def unowned(typing, array):  # type: ignore[no-untyped-def]
+    """The same array, of which no references are counted: its views cost nothing, and whoever called keeps it alive."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(array)(context, builder, arguments[0])
+        view.meminfo = view.meminfo.type(None)
+        view.parent = view.parent.type(None)
+        return view._getvalue()
+
+    return array(array), generate
 
 
 @inner
@@ -68,47 +83,66 @@ def _back(
     return change
 
 
+@inner
+def _carved(room: Array, start: int, count: int, rows: int, columns: int) -> tuple[Array, int]:
+    """The next [count rows columns] of the room, and where it ends."""
+    end = start + count * rows * columns
+    return room[start:end].reshape(count, rows, columns), end
+
+
+def rooms(L: int, span: int, kept: int, n: int, q: int, m: int) -> int:
+    """How many numbers `evaluate` needs room for: first states, the states of a span, σ and σ' of `kept` layers, r and p."""
+    return (-(-L // span) + span + 2) * n * q + (2 * kept + 1) * n * m
+
+
 @entry
 def evaluate(
     law: int,
     sigma: Sigma,
     clip: Clip,
+    span: int,
     theta: tuple[Array, Array, Array, Array],
     data: tuple[Array, Array],
-    kept: tuple[Array, Array, Array, Array],
-    room: tuple[Array, Array],
-    answer: tuple[Array, Array, Array],
+    room: Array,
+    answer: tuple[Array, Array],
+    numbers: Array,
     slopes: tuple[Array, Array, Array, Array],
 ) -> None:
     """All of it, for each network of the batch; every array is C-contiguous float64.
 
+    span: so many layers are kept for the way back; on the way there alone, σ and σ' of one.
     theta: A [batch q d], V [batch L q m], W [batch L m q], B [batch dout q]; data: x [batch n d], y [batch n dout].
-    kept: the first states of spans [spans n q]; the states of a span [batch K+1 n q], or [1 K+1 n q] if they are not asked for; σ and σ' of
-    its layers [K n m], of the last one [1 n m] if only forward. room: [n m], [n q].
-    answer: output [batch n dout], loss and its rate of change <∂ℓ, velocity> [batch]; slopes: gradients or velocities, shaped as theta.
+    room: as many numbers as `rooms` says. answer: hidden [batch L+1 n q], or nothing [0 0 0 0] where it is not asked for, and output
+    [batch n dout]; numbers: the loss and its rate of change <∂ℓ, velocity> [2 batch]; slopes: gradients or velocities, shaped as theta.
     """
-    A, V, W, B = theta
-    starts, hidden, s, d = kept
-    u, p = room
-    L, span, spans = V.shape[1], hidden.shape[1] - 1, len(starts)
+    A, V, W, B = unowned(theta[0]), unowned(theta[1]), unowned(theta[2]), unowned(theta[3])
+    L, q, m, n = V.shape[1], V.shape[2], V.shape[3], data[0].shape[1]
+    spans, kept, free = -(-L // span), 1 if law == FORWARD else span, unowned(room)
+    starts, at = _carved(free, 0, spans, n, q)
+    own, at = _carved(free, at, span + 1, n, q)
+    s, at = _carved(free, at, kept, n, m)
+    d, at = _carved(free, at, kept, n, m)
+    us, at = _carved(free, at, 1, n, m)
+    ps, at = _carved(free, at, 1, n, q)
+    u, p = us[0], ps[0]
     for i in range(len(V)):
-        x, y, output = data[0][i], data[1][i], answer[0][i]
-        h = hidden[min(i, len(hidden) - 1)]
+        x, y, output = unowned(data[0][i]), unowned(data[1][i]), unowned(answer[1][i])
+        h = unowned(answer[0][i]) if len(answer[0]) else own
         times_transposed(1.0, x, A[i], 0.0, h[0])
         for j in range(spans):
             first, last = j * span, min(L, (j + 1) * span)
             if j:
-                h[0] = h[span]
-            starts[j] = h[0]
+                _copy(h[span], h[0])
+            _copy(h[0], starts[j])
             _walk(sigma, L, V[i, first:last], W[i, first:last], h, u, s, d)
         end = h[L - (spans - 1) * span]
         times_transposed(1.0, end, B[i], 0.0, output)
-        error, n = output - y, len(x)
-        answer[1][i] = np.sum(error * error) / n
+        error = output - y
+        numbers[0, i] = np.sum(error * error) / n
         if law == FORWARD:
             continue
         error *= 2 / n
-        gA, gV, gW, gB = slopes[0][i], slopes[1][i], slopes[2][i], slopes[3][i]
+        gA, gV, gW, gB = unowned(slopes[0][i]), unowned(slopes[1][i]), unowned(slopes[2][i]), unowned(slopes[3][i])
         transposed_times(1.0, error, end, gB)
         times(1.0, error, B[i], 0.0, p)
         change = 0.0
@@ -116,15 +150,14 @@ def evaluate(
             first, last = j * span, min(L, (j + 1) * span)
             layers = slice(first, last)
             if j < spans - 1:
-                h[0] = starts[j]
+                _copy(starts[j], h[0])
                 _walk(sigma, L, V[i, layers], W[i, layers], h, u, s, d)
             change += _back(law, clip, L, V[i, layers], W[i, layers], h, s, d, p, u, gV[layers], gW[layers])
         transposed_times(1.0, p, x, gA)
         if law == VELOCITY:
-            nothing = np.empty((0, 0))
             for g in (gA, gB):
                 if clip[2]:
-                    change += downhill(1.0, clip[0], clip[1], g, nothing)
+                    change += downhill(1.0, clip[0], clip[1], g, g[:0])
                 else:
                     g[...] = 0.0
-            answer[2][i] = change
+            numbers[1, i] = change

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic
 
-from depthlimit.models.compiled.caching import inner
+from depthlimit.models.compiled.caching import inline
 from depthlimit.theory.quantity import Array
 
 # By name, so that machine code kept on disk holds no address of this process.
@@ -21,7 +21,7 @@ _SYMBOL = "depthlimit_scipy_dgemm"
 llvmlite.binding.add_symbol(_SYMBOL, get_cython_function_address("scipy.linalg.cython_blas", "dgemm"))
 
 _N, _T = ord("N"), ord("T")
-_SMALL = 1000
+_SMALL = 400  # products of numbers: at 8 x 8 x 8 BLAS takes two thirds of the time of the loops
 
 
 @intrinsic
@@ -53,7 +53,7 @@ def _dgemm(typing, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 # Fortran reads a C-contiguous matrix as its transpose, so what is asked of BLAS is cᵀ.
 
 
-@inner
+@inline
 def times_transposed(alpha: float, a: Array, b: Array, beta: float, c: Array) -> None:
     """c = beta c + alpha a bᵀ for a [n k], b [m k], c [n m]; beta is 0 or 1."""
     (n, k), m = a.shape, b.shape[0]
@@ -68,7 +68,7 @@ def times_transposed(alpha: float, a: Array, b: Array, beta: float, c: Array) ->
             c[i, j] = alpha * total + (c[i, j] if beta else 0.0)
 
 
-@inner
+@inline
 def times(alpha: float, a: Array, b: Array, beta: float, c: Array) -> None:
     """c = beta c + alpha a b for a [n k], b [k m], c [n m]; beta is 0 or 1."""
     (n, k), m = a.shape, b.shape[1]
@@ -83,7 +83,7 @@ def times(alpha: float, a: Array, b: Array, beta: float, c: Array) -> None:
             c[i, j] = alpha * total + (c[i, j] if beta else 0.0)
 
 
-@inner
+@inline
 def transposed_times(alpha: float, a: Array, b: Array, c: Array) -> None:
     """c = alpha aᵀ b for a [n k], b [n m], c [k m]."""
     (n, k), m = a.shape, b.shape[1]

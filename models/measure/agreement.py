@@ -6,7 +6,7 @@ one. An answer is asked for again at the last saved state, after calls with othe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -143,11 +143,6 @@ def _given(run: Trajectory, method: str, t: int | slice = -1) -> dict[str, Array
     return {k: v[0, t] for k, v in _named(getattr(run, method)).items()}
 
 
-def _arguments(run: Trajectory, method: str, t: int = -1) -> dict[str, Any]:
-    y = {} if method == "forward" else {"y": run.batch.y}
-    return {"params": {k: run.states[k][0, t] for k in BLOCKS}, "x": run.batch.x, **y}
-
-
 def _named(answer: Any) -> dict[str, Array]:
     return answer if isinstance(answer, dict) else {"loss": answer}
 
@@ -159,7 +154,7 @@ def _other(arguments: Mapping[str, Any], factor: float) -> dict[str, Any]:
 
 def _ask_others(run: Trajectory, method: str) -> None:
     """Other questions: fewer samples, another depth, and last, since it may leave most behind, the same sizes and other values."""
-    a = _arguments(run, method)
+    a = run.arguments(method)
     few = {k: v[:1] for k, v in a.items() if k in ("x", "y")}
     for network, arguments in (
         (run.network, {**a, **few}),
@@ -175,17 +170,20 @@ def _repeat(method: str) -> None:
         """The last answer of the method, and again after others."""
         first = _given(run, method)
         _ask_others(run, method)
-        second = _named(call(run.implementation, method, run.network, **_arguments(run, method)))
+        second = _named(call(run.implementation, method, run.network, **run.arguments(method)))
         return _pair("repeat", method, first, second, allowed(run, method))
 
 
 def _batch(method: str) -> None:
     @measures(*_names("batch", method), on=Trajectory)
     def together(run: Trajectory) -> Mapping[str, Field]:
-        """The calls at all saved states, turned round and among others, as one batch, against the calls one by one."""
+        """The calls at all saved states, turned round and among others, as one batch, against the answers that were given.
+
+        Those are of calls one by one, or of a batch in order (`StateRun`), of which `repeat.*` asks for the last one alone.
+        """
         T, every = len(run.times), slice(None)
         given = _given(run, method, every)  # a method that is missing is not asked for in batches
-        asked = [_arguments(run, method, t) for t in reversed(range(T))]
+        asked = [run.arguments(method, (0, t)) for t in reversed(range(T))]
         others = [_other(asked[0], factor) for factor in (-0.5, 0.25)]
         answers = batch(run.implementation, method, [(run.network, *a.values()) for a in (others[0], *asked, *others)])
         found = [_named(answer) for answer in answers[T:0:-1]]
@@ -197,7 +195,7 @@ def _rows(method: str) -> None:
     @measures(*_names("rows", method), on=Trajectory)
     def alone(run: Trajectory) -> Mapping[str, Field]:
         """The last answer, and what the samples alone make of it."""
-        a = _arguments(run, method)
+        a = run.arguments(method)
         few = ({k: v[i : i + 1] if k in ("x", "y") else v for k, v in a.items()} for i in range(len(a["x"])))
         each = [_named(call(run.implementation, method, run.network, **one)) for one in few]
         joined = {
@@ -214,14 +212,26 @@ for _method in ("forward", "loss", "gradients", "velocity"):
         _rows(_method)
 
 
-@measures(*_names("repeat", "flow"), on=Trajectory)
-def flow_again(run: Trajectory) -> Mapping[str, Field]:
-    """The flow again, at the second saved time alone (or the only one): others must not move it by more than each answer may err."""
-    at, b = slice(1, 2) if len(run.times) > 1 else slice(0, 1), run.batch
-    again = call(run.implementation, "flow", b.network, params=b.params, x=b.x, y=b.y, times=run.times[at])
-    first = {k: v[0, at] for k, v in run.flowed.items()}
-    allowed = {k: (run.state_error[k][0, at], euclid(v.reshape(len(v), -1))) for k, v in first.items()}
-    return _pair("repeat", "flow", first, again, allowed)
+def _flows(kind: str, ask: Callable[[Trajectory, dict[str, Any]], Arrays]) -> None:
+    @measures(*_names(kind, "flow"), on=Trajectory)
+    def again(run: Trajectory) -> Mapping[str, Field]:
+        """The flow at the second saved time (or the only one), asked otherwise: it may not move by more than each answer may err."""
+        at, b = slice(1, 2) if len(run.times) > 1 else slice(0, 1), run.batch
+        first = {k: v[0, at] for k, v in run.flowed.items()}  # a flow that is missing is not asked for again
+        again = ask(run, {"params": b.params, "x": b.x, "y": b.y, "times": run.times[at]})
+        allowed = {k: (run.state_error[k][0, at], euclid(v.reshape(len(v), -1))) for k, v in first.items()}
+        return _pair(kind, "flow", first, again, allowed)
+
+
+def _among_others(run: Trajectory, arguments: dict[str, Any]) -> Arrays:
+    """In a batch between flows of another network, which moves otherwise."""
+    calls = [(run.network, *a.values()) for a in (_other(arguments, -0.5), arguments, _other(arguments, 0.25))]
+    found: Arrays = batch(run.implementation, "flow", calls)[1]
+    return found
+
+
+_flows("repeat", lambda run, arguments: call(run.implementation, "flow", run.network, **arguments))
+_flows("batch", _among_others)
 
 
 @measures(*_names("repeat", "neural_ode"), on=EulerRun)

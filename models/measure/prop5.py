@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from depthlimit.models import activations
-from depthlimit.models.closed_forms import hermite, sphere_proxy
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.initialisation import parameters
@@ -17,8 +17,10 @@ from depthlimit.models.measure.certificate import CertificateRun, Points
 from depthlimit.models.measure.registry import Fields, measures
 from depthlimit.models.rounding import U, euclid, frobenius, gamma
 from depthlimit.models.spec import PLBall, Spec
+from depthlimit.models.tails import variance_proxy
 from depthlimit.models.trajectory import BLOCKS, Trajectory, operator_norm, realise
 from depthlimit.theory.enclosure import evaluate
+from depthlimit.theory.hermite import coefficient
 from depthlimit.theory.paper import prop5_setting as theory
 from depthlimit.theory.quantity import Array, Field, number
 
@@ -104,13 +106,15 @@ def constants(run: BallRun) -> Mapping[str, Field]:
     return sigma_numbers(run.network, run.regime.order)
 
 
-def sigma_numbers(network: Mapping[str, object], order: int) -> dict[str, Field]:
+def sigma_numbers(network: Mapping[str, Any], order: int) -> dict[str, Field]:
     """r, |η_r(σ)| and the variance proxy of the uniform law on the sphere."""
-    net = dict(network)
+    sigma = network["activation"]
+    value = abs(coefficient(sigma["name"], sigma["a"], sigma["b"], order))
+    mid = float(value.mid())
     return {
         "hermite_order": number(float(order)),
-        "eta": number(*hermite(net["activation"], order)),  # type: ignore[arg-type]
-        "v_x2": number(sphere_proxy(int(net["d"]))),  # type: ignore[call-overload]
+        "eta": number(mid, float((value - mid).abs_upper())),
+        "v_x2": number(variance_proxy(int(network["d"]))[1]),
     }
 
 

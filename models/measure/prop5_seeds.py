@@ -104,10 +104,11 @@ def sigma(run: SeedsRun) -> Mapping[str, Field]:
     return {**sigma_numbers(run.batch.network, run.regime.order), "M_sigma": number(mid, supremum.hi - mid)}
 
 
-@measures("outside", "flat", "slow", "slow_printed", on=SeedsRun)
+@measures("outside", "flat", "slow", "slow_printed", "labels", on=SeedsRun)
 def failures(run: SeedsRun) -> Mapping[str, Field]:
-    """The counts."""
-    return {name: number(float(count)) for name, count in run.counts.items()}
+    """The counts, and the size of the labels."""
+    squares = (float(np.mean(np.sum(run.draw(i).y ** 2, axis=-1))) for i in range(run.regime.flows))
+    return {**{name: number(float(count)) for name, count in run.counts.items()}, "labels": number(max(squares))}
 
 
 @measures(

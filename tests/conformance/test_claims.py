@@ -35,6 +35,7 @@ EXAMPLES = {
         "local-pl": 5,
         "general-flow": 10,
         "random-matrix": 4,
+        "kernel-matrix": 4,
         "relu": 4,
         "network": 20,
         "pl-ball": 5,

@@ -181,7 +181,7 @@ def test_a_run_holds_the_constants_of_the_first_instance_of_each_regime(tmp_path
     jsonschema.validate(found, CONSTANTS_SCHEMA)
     assert written[0] == written[1]
     assert [Spec.model_validate(t["spec"]) for t in found] == [CLIPPED[0], EULER[1]]
-    assert {r["item"] for t in found for r in t["constants"]} == {"Section 3", "Proposition 7", "Proposition 2"}
+    assert {r["item"] for t in found for r in t["constants"]} == {"Section 3", "Section B", "Proposition 7", "Proposition 2"}
 
 
 def test_no_constant_of_the_corpus_is_without_a_value() -> None:

@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1 and 4.2, A.1, A.4 and B.1 to B.6 and Lemma 18 display stands in the registry.
+"""Every line that Sections 1, 3, 4.1 and 4.2, A.1, A.4 and B.1 to B.6 and Lemmas 18, 20 and 21 display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -10,8 +10,8 @@ import pytest
 
 from depthlimit.theory.registry import claims
 
-NUMBERED = [*range(1, 22), *range(32, 37), *range(46, 54)]
-PAGES = {*range(1, 9), *range(14, 18), *range(23, 26), *range(31, 38)}
+NUMBERED = [*range(1, 22), *range(32, 37), *range(46, 54), 55]
+PAGES = {*range(1, 9), *range(14, 18), *range(23, 26), *range(31, 39)}
 
 # page, display, labels separated by spaces, or the reason in parentheses
 UNNUMBERED: tuple[tuple[int, str, str], ...] = (
@@ -29,7 +29,7 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (6, "Definition 1: the ball, and |∂_Aℓ|² + LΣ|∂_{Z_k}ℓ|² + |∂_Bℓ|² >= μℓ", "prop5.pl prop5.sharp-pl certificate.pl"),
     (6, "Proposition 5: q >= d + d', m >= c₁n, L >= c₂√(nq); M and μ", "prop5.pl prop5.radius prop5.mu-root"),
     (6, "the width scales only linearly with n", "(c₁ holds no n, which its formula shows: prop5.c1; c₁ >= 1024r is prop5.eta-bound)"),
-    (6, "δ is small if n grows at most polynomially with d", "(an asymptotic statement; remark2.order has its step)"),
+    (6, "δ is small if n grows at most polynomially with d", "(asymptotic; r must grow with the power: a limit in test_prop5.py)"),
     (7, "(i)-(iv): limits as t and L tend to infinity", "(limits: Proposition 8, of which Appendix A.2 speaks, and Proposition 15)"),
     (7, "V_k(0) = 𝒱₀(k/L), W_k(0) = 𝒲₀(k/L), K(x, x')", "section43.start-V section43.start-W section43.covariance"),
     (14, "‖g(u, v) - g(u', v')‖ <= K‖u - u'‖ + K‖v - v'‖, four times", "(defines what Lipschitz means; nothing about the network)"),
@@ -68,6 +68,9 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (31, "f(h, (V, W)) = Vσ(Wh/√q)/√m in Proposition 7", "prop1.growth-A eq3.layer"),
     (31, "C'(1/L + sup‖Θ - Θ^L‖)", "prop2.hidden"),
     (31, "sup‖Θ - Θ^L‖ <= C''/L and ‖h_L - H(1)‖ <= C'(1 + C'')/L", "prop2.interpolation prop2.state prop2.readout"),
+    (31, "h_r, ⟨f₁, f₂⟩, η_r(σ)", "hermite.orthonormal hermite.coefficient hermite.by-parts hermite.parity hermite.parseval"),
+    (31, "P(|⟨x, y⟩| >= t) <= 2 exp(-t²/(2v_x²))", "eq55.sub-gaussian eq55.proxy"),
+    (32, "infinitely many non-zero coefficients", "hermite.not-polynomial"),
     (32, "‖A‖ <= M, ‖V_k‖ + ‖W_k‖ <= M, ‖B‖ <= M", "prop7.norm-A prop7.norm-Z prop7.norm-B prop3.norm-of-vector"),
     (32, "‖Z‖ = ‖V‖ + ‖W‖", "prop3.norms-lower prop3.norms-upper prop3.operator-norm prop3.norm-of-vector"),
     (32, "M, M_0, M_π", "prop3.M0 prop3.M-pi-A prop3.M-pi-Z prop3.M-pi-B"),
@@ -111,6 +114,13 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (37, "Lemma 20, five lines", "lemma20.laurent-massart lemma20.root lemma20.root-bound lemma20.linear lemma20.threshold"),
     (37, "Lemma 20, and the inclusion of events", "lemma20.tail lemma20.inclusion lemma20.chi-square"),
     (33, "the event of Lemma 20", "prop5.event"),
+    (38, "δ = n exp(-3mη²/(64M²n)) + 2n² exp(...)", "lemma21.conclusion lemma21.delta lemma21.void"),
+    (38, "M_i = σ(Xᵀw_iᵀ)σ(w_iX), M = ΣM_i", "lemma21.sum lemma21.largest"),
+    (38, "E(M|X), two lines", "lemma21.expectation lemma21.rescaling eq55.mehler"),
+    (38, "P(λ_min(M) <= tλ_min(E(M|X))|X)", "lemma21.chernoff lemma21.frequency lemma21.counts"),
+    (38, "P(λ_min(M) >= λ_min(E(M|X))/2|X)", "lemma21.half"),
+    (38, "P(λ_min(M) >= mη²/16)", "lemma21.event"),
+    (38, "P(λ_min(M) >= mη²/16) >= ... three lines", "lemma21.product lemma21.union"),
 )  # fmt: skip
 
 

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from numpy.polynomial.hermite_e import hermegauss, hermeval
-from scipy import special, stats
+from numpy.polynomial.hermite_e import hermegauss
+from scipy import stats
 
 from depthlimit.conformance.faults import SPECS
-from depthlimit.models import activations, check, corpus_prop5
-from depthlimit.models.closed_forms import KNOWN, hermite, sphere_proxy
+from depthlimit.models import check, corpus_prop5
 from depthlimit.models.data import ArrayStore
-from depthlimit.models.measure.prop5 import BallRun
+from depthlimit.models.measure.prop5 import BallRun, sigma_numbers
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.reference import NumpyImplementation
-from depthlimit.models.spec import BadInput, Spec
+from depthlimit.models.spec import Spec
 from depthlimit.theory.enclosure import evaluate
 from depthlimit.theory.paper import prop5_setting as P
 from depthlimit.theory.paper import prop5_sharp, theorem6
@@ -38,6 +37,16 @@ def unfolded(expression: sp.Expr) -> sp.Expr:
     while before != expression:
         before, expression = expression, expression.subs(P.CONSTANTS)
     return expression
+
+
+# --- Lemma 18
+
+
+def test_the_sizes_that_lemma_18_assumes_are_needed() -> None:
+    """With fewer rows than columns A = (1, 0) has s_min = 1 and kills B = (0, 1)ᵀ."""
+    A, B = np.array([[1.0, 0.0]]), np.array([[0.0], [1.0]])
+    assert np.linalg.svd(A, compute_uv=False)[-1] == 1 and np.linalg.norm(A @ B) == 0
+    assert np.linalg.norm(B.T @ A.T) == 0
 
 
 # --- the constants
@@ -102,37 +111,11 @@ def test_floors_are_enclosed_by_one_integer_away_from_jumps() -> None:
         assert (found.lo.item(), found.hi.item()) == (lo, hi)
 
 
-# --- Hermite coefficients and the variance proxy
-
-
-@pytest.mark.parametrize("name", KNOWN)
-@pytest.mark.parametrize("order", [1, 2, 3, 4, 5, 8])
-def test_closed_forms_of_hermite_coefficients_agree_with_quadrature(name: str, order: int) -> None:
-    sigma = {"name": name, "a": 1.5, "b": 0.7}
-    u, w = hermegauss(150)
-    h = hermeval(u, [0.0] * order + [1.0]) / math.sqrt(math.factorial(order))
-    expected = abs(float(np.sum(w / w.sum() * activations.value(sigma, u) * h)))
-    value, radius = hermite(sigma, order)
-    assert value == pytest.approx(expected, abs=1e-13) and radius <= 1e-15
-
-
-def test_a_hermite_coefficient_may_be_negative_and_needs_a_closed_form() -> None:
+def test_a_hermite_coefficient_may_be_negative() -> None:
     u, w = hermegauss(80)
     third = np.sum(w / w.sum() * np.sin(u) * (u**3 - 3 * u)) / math.sqrt(6)
     assert third == pytest.approx(-math.exp(-0.5) / math.sqrt(6))
-    with pytest.raises(BadInput, match="closed form"):
-        hermite({"name": "tanh", "a": 1.0, "b": 1.0}, 3)
-
-
-@pytest.mark.parametrize("d", [1, 2, 3, 8, 13])
-def test_the_variance_proxy_is_a_bound_and_nearly_the_least(d: int) -> None:
-    v2 = sphere_proxy(d)
-    t = np.linspace(0, math.sqrt(d), 2001)[1:-1]
-    tail = special.betainc((d - 1) / 2, 0.5, 1 - t**2 / d) if d > 1 else (t <= 1).astype(float)
-    bound = 2 * np.exp(-(t**2) / (2 * v2))
-    assert np.all(tail <= bound)
-    if d > 1:
-        assert np.max(tail / (2 * np.exp(-(t**2) / (2 * 0.99 * v2)))) > 1
+    assert float(Fields(ball(corpus_prop5.ADJOINT))["eta"].values) == pytest.approx(-third)
 
 
 # --- witnesses
@@ -164,6 +147,37 @@ def test_the_printed_constant_is_false_for_small_activations_by_hand() -> None:
     assert value(f, Q.s0) >= value(f, sp.sqrt(Q.m) * P.eta / 4) and value(f, P.W_bar) <= math.sqrt(2 * 3 * 15300)
 
 
+def test_the_printed_proposition_is_false_with_a_failure_probability_below_one() -> None:
+    """σ = a(1 - cos √8u), r = 8, n = 25 > d = 24: hypotheses and δ < 1/3, and μ > 4M_σ², which no ratio exceeds at the point below."""
+    a, b = 1e-12, math.sqrt(8)
+    numbers = {"n": 25.0, "d": 24.0, "dout": 1.0, "q": 25.0, "m": 1.47e6, "L": 1.0}
+    f = {k: number(v) for k, v in numbers.items()}
+    f |= sigma_numbers({"activation": {"name": "one_minus_cos", "a": a, "b": b}, "d": 24}, 8)
+    f |= {"K_sigma": number(a * b), "M_sigma": number(2 * a)}
+
+    def ends(e: sp.Expr) -> tuple[float, float]:
+        found = evaluate(e, f, P.used(e))
+        return float(found.lo.item()), float(found.hi.item())
+
+    assert ends(P.c_1 * Q.n)[1] <= 1.47e6 and ends(P.c_2 * P.root_nq)[1] <= 1 and ends(P.DELTA)[1] < 1 / 3
+    assert ends(P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q))[0] > 4 * (2 * a) ** 2
+
+
+def test_small_independent_labels_leave_a_residual_orthogonal_to_the_data_inside_the_ball() -> None:
+    """B = (yx⁺, I) in place of (0, I): A and B have no gradient, W none at V = 0, and V's is at most 4M_σ² ℓ/L at each layer."""
+    run = ball(corpus_prop5.SCALE)
+    b, f = run.batch, Fields(run)
+    y = 1e-4 * np.random.RandomState(3).standard_normal(b.y.shape)
+    params = {k: v.copy() for k, v in b.params.items()}
+    params["B"][0, :2] = np.linalg.lstsq(b.x, y, rcond=None)[0][:, 0]
+    assert np.linalg.norm(params["B"] - b.params["B"]) <= value(f, P.M)
+    net, implementation = b.network, NumpyImplementation()
+    g = implementation.gradients(net, params, b.x, y)
+    loss = float(implementation.loss(net, params, b.x, y))
+    ratio = sum(float(np.sum(g[k] ** 2)) * (net["L"] if k in "VW" else 1) for k in "AVWB") / loss
+    assert ratio <= 4e-16 and value(f, P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q)) > 3 * ratio
+
+
 def test_the_ratio_scales_with_the_square_of_the_activation_and_the_constant_with_its_size() -> None:
     K, eta, s = sp.symbols("K eta s", positive=True)
     scaled = {Q.K_sigma: s * K, P.eta: s * eta}
@@ -186,19 +200,30 @@ def test_K1_is_attained_by_one_neuron() -> None:
 # --- literal instances
 
 
-@pytest.mark.parametrize(("spec", "delta"), [(corpus_prop5.LITERAL, 0.38), (corpus_prop5.DEEP, 0.09)], ids=["literal", "deep"])
+@pytest.mark.parametrize(("spec", "delta"), [(corpus_prop5.LITERAL, 0.38), (corpus_prop5.DEEP[0], 0.09)], ids=["literal", "deep"])
 def test_every_printed_hypothesis_holds_with_a_probability_that_says_something(spec: Spec, delta: float) -> None:
     sizes = {k: float(getattr(spec, k)) for k in ("n", "q", "m", "d", "dout", "L")}
-    eta, radius = hermite(spec.activation.model_dump(), 2)
     c = check.run(spec.model_copy(update={"m": 4, "L": 1}), NumpyImplementation())  # constants of σ do not need the arrays
-    f: dict[str, Any] = {**{k: number(v) for k, v in sizes.items()}, "eta": number(eta, radius), "hermite_order": number(2.0)}
-    f |= {k: Fields(c)[k] for k in ("K_sigma", "M_sigma", "v_x2")}
+    f: dict[str, Any] = {k: number(v) for k, v in sizes.items()}
+    f |= {k: Fields(c)[k] for k in ("K_sigma", "M_sigma", "v_x2", "eta", "hermite_order")}
 
     def end(e: sp.Expr) -> float:
         return float(evaluate(e, f, P.used(e)).hi.item())
 
     assert spec.q >= spec.d + spec.dout and spec.m >= end(P.c_1 * Q.n) and spec.L >= end(P.c_2 * P.root_nq) > 1
     assert end(P.DELTA) < delta and end(P.DELTA_SHARP) < end(P.DELTA)
+
+
+def test_the_failure_probability_vanishes_for_polynomial_n_if_r_is_chosen_for_the_power() -> None:
+    """(53) with n = d^p: its logarithm falls without bound for ε < 1/p, and grows for ε = 1/p, which is r = 2 with n = d."""
+    d = sp.Symbol("d", positive=True)
+
+    def log_53(p: int, epsilon: sp.Rational) -> sp.Expr:
+        return sp.log(2) + 2 * p * sp.log(d) - d ** (1 - p * epsilon) / 2 * sp.Rational(3, 4) ** epsilon
+
+    assert sp.limit(log_53(1, sp.Rational(1, 2)), d, sp.oo) == -sp.oo
+    assert sp.limit(log_53(3, sp.Rational(1, 6)), d, sp.oo) == -sp.oo
+    assert sp.limit(log_53(1, sp.Integer(1)), d, sp.oo) == sp.oo
 
 
 # --- the sharpened edition
@@ -265,8 +290,8 @@ def test_distances_and_norms_at_a_given_point() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"activation": {"name": "tanh"}}, "closed form"),
-        ({"regime": {"kind": "pl-ball", "order": 2}}, "closed form"),
+        ({"activation": {"name": "gelu"}}, "bounded σ"),
+        ({"regime": {"kind": "pl-ball", "order": 2}}, "bounded σ"),
         ({"init": {"kind": "iid"}}, "paper's initialisation"),
         ({"regime": {"kind": "pl-seeds", "order": 3}, "data": corpus_prop5.ADJOINT.data.model_dump()}, "on the sphere"),
     ],

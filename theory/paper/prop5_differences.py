@@ -19,11 +19,12 @@ differ(
         r"\mu = \min\Big(\frac{2c_4}{n\sqrt{nq}}, \frac{C_3^2\eta_r(\sigma)^2}n\Big)",
         "holds with another constant",
         "For aσ with a small a, c₁ does not change, c₂ and c₄ fall like a, and the PL ratio like a²: the printed c₄ is false below K_σ of "
-        "about 10⁻⁶ for n > d. It holds where c₂√(nq) >= 1. Another c₄ that depends only on σ is false for no σ, so the existence that the "
-        "proposition states stands; prop5.sharp-pl has μ = η²/(12n) for every L.",
+        "about 10⁻⁶ for n > d. It holds where c₂√(nq) >= 1. With min(2c₄, C₃²η²) for c₄, which depends on σ alone, the proposition holds, "
+        "and for every L; prop5.sharp-pl has μ = η²/(12n).",
         (
-            _CLOSED + "at the initialisation with y orthogonal to the rows of x the ratio is (4/(mn))|S̄y|²/|y|² <= 4M_σ², of order a²; "
-            "c₄ is of order a.",
+            _CLOSED + "where B - B̄ and A - Ā fit the part of y in the rows of x, which small labels allow in any ball, and V = 0, the "
+            "ratio is at most 4M_σ², of order a²; c₄ is of order a. The tests have σ, n = 25, d = 24, m and δ < 1/3 for which all "
+            "hypotheses hold and the condition fails for almost every draw of i.i.d. labels.",
             _RUN
             + "σ = 10⁻⁸(1 - e^{-u²/4}), n = 3, d = 2, q = 3, m = 15300, L = 1 meets q >= d + d', m >= c₁n, L >= c₂√(nq) and the event of "
             "the proof, and the ratio is 640 times smaller than μ (prop5.pl, pl-proved, sum-floor).",

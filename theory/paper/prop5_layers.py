@@ -7,7 +7,9 @@ the first one, which counts as well, the sum has min(⌊x⌋ + 1, L) >= L min(1/
 
     μ = (C₃²η²/n) min(1/(c₂√(nq)), 1) = min(2c₄/(n√(nq)), C₃²η²/n)
 
-for every L. For c₂√(nq) >= 1 the printed constants hold.
+for every L. For c₂√(nq) >= 1 the printed constants hold, with little power: the ratio is 400 times μ at least, at c₂√(nq) = 1, n > d
+and y orthogonal to the rows of x (most layers are dropped, the floor is halved, s_min(S̄)² is counted as mη²/64), and 10¹⁰ times where
+n <= d, since there A and B alone fit the data at the rate 4s_min(x)²/n.
 """
 
 from __future__ import annotations

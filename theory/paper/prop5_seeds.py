@@ -12,6 +12,7 @@ import sympy as sp
 
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import prop5_setting as P
+from depthlimit.theory.paper import theorem6
 from depthlimit.theory.registry import quantity, register
 
 RISK = sp.Rational(1, 10**9)  # per instance: a false alarm in a run of 1000 instances less than once in a million
@@ -29,6 +30,7 @@ flat = _count("flat", r"\#\{\text{PL fails}\}", "seeds with a point of the sharp
 flows = _count("flows", "N_T", "seeds that are trained")
 slow = _count("slow", r"\#\{\ell(T) > e^{-\mu T}\ell(0)\}", "trained seeds whose loss decays more slowly than μ = η²/(12n) asks")
 slow_printed = _count("slow_printed", r"\#\{\ell(T) > e^{-\mu T}\ell(0)\}", "the same for μ = c₄/(n√n q)")
+labels = _count("labels", r"\tfrac1n\sum_i\|y_i\|^2", "largest mean squared norm of the labels over the trained seeds")
 slow_allowed = _count("slow_allowed", "c_\\delta", "binomial quantile of the trained seeds at the printed δ")
 slow_allowed_sharp = _count("slow_allowed_sharp", "c_{\\delta'}", "binomial quantile of the trained seeds at the sharpened δ")
 
@@ -38,7 +40,7 @@ _DRAWN = (
     Condition("δ < 1", P.DELTA, "<=", sp.Rational(99, 100)),
 )
 _SHARP = (*_MANY, Condition("δ' < 1", P.DELTA_SHARP, "<=", sp.Rational(99, 100)), *P.SHARP_SIZES)
-_SIZES = (P.SIZES[0], P.SIZES[1], P.SIZES[2])
+_THEOREM = (*P.SIZES, Condition("(1/n) Σ|y_i|² <= C on the event", labels, "<=", theorem6.C_EVENT))
 
 
 def _seeds(label: str, lhs: sp.Expr, rhs: sp.Expr, meaning: str, tex: str, source: Source, hypotheses: tuple[Condition, ...],
@@ -70,7 +72,7 @@ _seeds(
 )
 _10 = r"\ell^L(t) \le \exp\Big(-\frac{C't}{n\sqrt n\,q}\Big)\ell^L(0)"
 _seeds("thm6.decay", slow_printed, slow_allowed, "No more trained seeds decay too slowly than the printed δ allows, with C' = c₄.", _10,
-       Source("Theorem 6", "statement", "(10)", 6), (*_DRAWN, *_SIZES), premises=("prop5.pl", "thm6.condition"),
+       Source("Theorem 6", "statement", "(10)", 6), (*_DRAWN, *_THEOREM), premises=("prop5.pl", "thm6.condition"),
        note='"L in N*" is printed; the assumptions of Proposition 5 bound L from below.')  # fmt: skip
 _seeds("thm6.decay", slow, slow_allowed_sharp, "No more trained seeds decay too slowly than the sharpened δ allows, at any depth.",
        r"\ell^L(t) \le \exp\Big(-\frac{\eta^2t}{12n}\Big)\ell^L(0)", Source("Theorem 6", "any depth, over seeds"), _SHARP,

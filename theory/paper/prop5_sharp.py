@@ -62,6 +62,11 @@ line("prop5.sharp-pl", Q.ball_gradient2, ">=", P.mu_sharp * Q.ball_loss,
      rf"\Big\|\frac{{\partial\ell}}{{\partial A}}\Big\|_F^2+L\sum_k\Big\|\frac{{\partial\ell}}{{\partial Z_k}}\Big\|_F^2"
      rf"+\Big\|\frac{{\partial\ell}}{{\partial B}}\Big\|_F^2 \ge \frac{{\eta^2}}{{12n}}\ell,\quad {_RADIUS}", 0, role=Role.RESULT,
      premises=("prop5.sharp-s", "prop5.sharp-p"), tool=Tool.POLYAK_LOJASIEWICZ, **_S)  # fmt: skip
+_OWN = 4 / (Q.m * Q.n) * (1 - P.M_sharp) ** 2 * _SHRUNK**2 * sp.Max(Q.s0 - D, 0) ** 2
+line("prop5.sharp-draw", Q.ball_gradient2, ">=", _OWN * Q.ball_loss, "The same with s_min(S̄) of the draw in place of its lower bound.",
+     r"\mu = \frac4{mn}(1-M)^2\Big(1-\frac aL\Big)^{2L}(s_{\min}(\bar S)-D)_+^2", 0, role=Role.RESULT,
+     premises=("prop5.sharp-drift", "prop5.sharp-p"), tool=Tool.POLYAK_LOJASIEWICZ,
+     **{**_S, "hypotheses": tuple(c for c in P.SHARPENED if c not in P.EVENT_S)})  # fmt: skip
 line("prop5.sharp-rate", 4 * sp.Rational(5, 32) ** 2 * (1 - P.M_sharp) ** 2 * _SHRUNK**2, ">=", sp.Rational(1, 12),
      "The constant 12 in μ: 11.1 could stand there.",
      r"4\Big(\frac5{32}\Big)^2(1-M)^2\Big(1-\frac aL\Big)^{2L} \ge \frac1{12}", 0,

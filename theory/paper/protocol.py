@@ -89,6 +89,7 @@ for _method, _meaning in (
     _behaviour("rows", _method, _meaning)
 for _method in ("forward", "loss", "gradients", "velocity"):
     _behaviour("batch", _method, f"`batch` of `{_method}` gives each call's answer, whichever calls stand together.")
+_behaviour("batch", "flow", "`batch` of `flow` gives each flow within its error, whichever flows stand together.", FLOWS)
 
 
 def compares(claim: Claim) -> bool:

@@ -40,6 +40,8 @@ def _C(K: sp.Expr) -> sp.Expr:
 
 K = _K(_K_1(P.W_bar, _ROOT), (P.W_bar + P.M) / _ROOT)
 C = _C(K)
+_WIDEST = sp.sqrt(2) * _ROOT
+C_EVENT = _C(_K(_K_1(_WIDEST, _ROOT), (_WIDEST + P.M) / _ROOT))  # the least C on the event |W̄|_F <= √(2qm)
 _MU = P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q)
 _22 = sp.Max(M_AB * K, M_AB * M_X) * 8 * sp.exp(K) / P.M
 _6: dict[str, Any] = {"item": "Theorem 6", "inputs": "a-priori"}

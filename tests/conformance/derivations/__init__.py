@@ -12,14 +12,28 @@ from random import Random
 
 import sympy as sp
 
-from depthlimit.conformance.derivations import matrices, model, prop7_steps, prop11_steps, successive
+from depthlimit.conformance.derivations import lemma21, matrices, model, prop7_steps, prop11_steps, successive
 from depthlimit.conformance.derivations.lines import Definitions, Lines
 from depthlimit.theory import registry
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.paper import prop7
 
 Rule = Callable[[Lines], sp.Expr]
-ITEMS = ("prop1", "prop2", "prop3", "prop5.event", "prop7", "prop11", "cor12", "cor13", "lemma20", "unclipped", "variational")
+ITEMS = (
+    "prop1",
+    "prop2",
+    "prop3",
+    "prop5.event",
+    "prop7",
+    "prop11",
+    "cor12",
+    "cor13",
+    "lemma20",
+    "lemma21",
+    "eq55",
+    "unclipped",
+    "variational",
+)
 
 # what derives a label, or one edition of it: the rule for the right side, and the constants by the family that they belong to
 _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = (
@@ -38,6 +52,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (prop7_steps.RULES, prop7_steps.constants),
     (matrices.RULES, matrices.constants),
     (successive.RULES, successive.constants),
+    (lemma21.RULES, lemma21.constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
     key: (rule, constants) for rules, constants in _FAMILIES for key, rule in rules.items()
@@ -45,6 +60,17 @@ RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
 NOT_DERIVED: dict[str, str] = {
     "lemma20.laurent-massart": "cited: Lemma 1 of Laurent and Massart (2000); checked against the exact tail",
     "lemma20.linear[as-printed]": "rounded up by a factor 4 in the print; the edition explicit is derived",
+    **dict.fromkeys(
+        (f"lemma21.{name}[as-printed]" for name in ("chernoff", "half", "event", "product")),
+        "false as printed; the corrected edition is derived",
+    ),
+    **dict.fromkeys(
+        (f"lemma21.control-{name}" for name in ("narrow", "copies", "antipodal", "polynomial", "kernel")), "0, by a loss of rank"
+    ),
+    "lemma21.void": "1, beyond which a probability says nothing",
+    "eq55.hadamard": "one term of a sum of positive matrices: cited, Schur's product theorem",
+    "eq55.kernel[as-printed]": "half of what the proof yields; the edition sharpened is derived",
+    "eq55.proxy": "1, by moments: derived in the tests of kernels",
     "lemma20.power": "a level that was chosen, and no consequence of anything",
     "prop2.rate": "a measured rate",
     "prop3.rate": "a measured rate",

@@ -259,8 +259,8 @@ def _halved(params: Arrays) -> dict[str, Array]:
     return {k: 0.5 * v for k, v in params.items()}
 
 
-def _again(first: Sequence[Question], samples: bool = True) -> Iterator[Question]:
-    """A question again, twice in succession; the samples of another one alone; a batch."""
+def _again(first: Sequence[Question], samples: bool = True, batches: bool = True) -> Iterator[Question]:
+    """A question again, twice in succession; the samples of another one alone; batches."""
     q, other = first[0], first[1]
     between = replace(q, arguments={k: _halved(v) if k in ("params", "weights") else v for k, v in q.arguments.items()})
     yield between
@@ -271,6 +271,7 @@ def _again(first: Sequence[Question], samples: bool = True) -> Iterator[Question
             few = {k: v[i : i + 1] if k in ("x", "y") else v for k, v in other.arguments.items()}
             yield replace(other, arguments=few, occasion=ALONE, of=other)
         yield replace(between, occasion=AGAIN, of=between)
+    if batches:
         yield replace(q, occasion=TOGETHER, of=q, others=(between, between))
         yield replace(q, occasion=TOGETHER, of=q, others=(between, between), first=True)
         yield replace(other, occasion=TOGETHER, of=other, others=(first[2], q))
@@ -309,7 +310,7 @@ def _standard() -> tuple[Question, ...]:
         found += [*once, *_again(once), *(_probes() if method == "forward" else ())]
     found += [replace(q, occasion=AGAIN, of=q) for q in found if q.network is _cases()[0][0] and q.occasion == ONCE]
     for once in (list(_odes()), list(_flows())):
-        found += [*once, *_again(once, samples=False)]
+        found += [*once, *_again(once, samples=False, batches=once[0].method == "flow")]
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ from depthlimit.conformance.faults import (
     forward,
     general,
     interface,
+    kernel,
     numerics,
     odes,
     planting,
@@ -33,9 +34,11 @@ from depthlimit.conformance.faults.planting import Fault
 from depthlimit.models import calls
 from depthlimit.models.check import applicable, judge, run
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.measure.euler import EulerRun
 from depthlimit.models.measure.registry import Fields
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
+from depthlimit.models.trajectory import StateRun, Trajectory
 from depthlimit.models.workers import single_threaded
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
@@ -44,10 +47,10 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, prop5, certificates),
+    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates),
 )
-# Their comparison equations cost as much as all other claims together.
-_COSTLY = tuple(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order"))
+# Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
+_COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")
 _ALSO = steps.ALSO
 FAULTS: tuple[Fault, ...] = tuple(
     replace(fault, specs=tuple(dict.fromkeys((*fault.specs, *more))), caught_by=tuple(dict.fromkeys((*fault.caught_by, *ids))))
@@ -64,6 +67,14 @@ def _fields(name: str) -> Fields:
     return _RUNS.setdefault(name, Fields(run(SPECS[name], NumpyImplementation())))
 
 
+def _wrong(name: str, implementation: NumpyImplementation) -> Fields:
+    """A wrong implementation's fields at an instance; what has no part in it, the reference flow or ODE, is that of the right one."""
+    found = run(SPECS[name], implementation)
+    if isinstance(found, Trajectory | EulerRun) and not isinstance(found, StateRun):
+        vars(found)["reference"] = _fields(name).run.reference
+    return Fields(found)
+
+
 def caught(fault: Fault, selected: Iterable[Claim] | None = None) -> list[str]:
     """Ids of the claims that notice a fault (violated or errored), in order of registration; of `_COSTLY` those alone that it names."""
     found: dict[str, None] = {}
@@ -78,7 +89,7 @@ def caught(fault: Fault, selected: Iterable[Claim] | None = None) -> list[str]:
             fields = Fields(fault.runs(spec, ArrayStore()))
         else:
             assert fault.implementation is not None
-            fields = Fields(run(spec, fault.implementation()))
+            fields = _wrong(name, fault.implementation())
         if fault.seconds is not None:
             calls.watch(fault.seconds)
         try:

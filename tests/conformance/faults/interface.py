@@ -182,6 +182,10 @@ def _mean_of_batch(found: list[Any], *_: Any) -> list[Any]:
     return [{k: v - 1e-6 * np.mean([g[k] for g in found], axis=0) for k, v in f.items()} for f in found]
 
 
+def _mean_of_flows(found: list[Any], method: str, *_: Any) -> list[Any]:
+    return _mean_of_batch(found) if method == "flow" else found
+
+
 _STATE = "an answer depends on the calls before"
 _SAMPLES = "an answer depends on the other samples"
 _CALLS = "an answer depends on the other calls of a batch"
@@ -348,6 +352,15 @@ FAULTS: tuple[Fault, ...] = (
         "A millionth of the batch's mean is subtracted.",
         of=_N,
         answers={"batch": _mean_of_batch},
+    ),
+    wrong(
+        "batch-of-coupled-flows",
+        _CALLS,
+        "plain clipped",
+        "batch.flow",
+        "A millionth of the batch's mean is subtracted from flows.",
+        of=_N,
+        answers={"batch": _mean_of_flows},
     ),
     _broken(
         "batch-too-short",

@@ -195,6 +195,15 @@ FAULTS: tuple[Fault, ...] = (
         redefined(M_s=P.eta / (32 * sp.sqrt(2) * _K * P.root_nq)),
         _A,
     ),
+    *(
+        claim_fault(f"prop5-draw-{name}", "ball-sharp", _id("prop5.sharp-draw/s", _I), meaning, change)
+        for name, meaning, change in (
+            ("quarter", "1.25 times the right side", scaled(sp.Rational(5, 4))),
+            ("without-L", "the factor L of the PL sum is missing", _lhs(lambda e: e / Q.L)),
+            ("largest", "the largest singular value for the smallest", _rhs(lambda e: e.xreplace({Q.s0: Q.S0}))),
+            ("one-sample", "1/n missing", scaled(Q.n)),
+        )
+    ),
     _one("thm6.C", "47", "32 for 64 in C", scaled(2), _A),
     _one("thm6.condition", "labels", "7 for 8 in (22), by C", _lhs(lambda e: e * sp.Rational(7, 8)), _A),
     _run("wide-draws", WideDraws, "seeds", ("prop5.frequency", "prop5.frequency/s")),

@@ -20,7 +20,7 @@ from depthlimit.theory.claim import Claim
 from depthlimit.theory.registry import quantities
 
 Item = Mapping[str, Any]
-GIVEN = ("iid-ladder", "random-matrix", "network")  # every state is a parameter or computed from it directly
+GIVEN = ("iid-ladder", "random-matrix", "kernel-matrix", "network")  # every state is a parameter or computed from it directly
 ODES = ("euler-scheme", "euler-ladder", "general-euler")  # states of a neural ODE, which has a solver of its own and no training time
 EPSILON = 2.0**-52
 SIDES = ("lhs", "rhs")
