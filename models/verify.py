@@ -4,7 +4,7 @@
     arrays/         arrays of user data, named by SHA-256
     records.jsonl   written unit by unit (one Spec = one unit) in the order of the plan, whatever finished first
     curves.jsonl    lines for plots;  printed.jsonl   what an implementation printed in its calls, if it did
-    run.json        identity and times;  summary.json   counts and, per claim, verdict and worst tightness
+    run.json        identity, times, faults, what could be detected;  summary.json   counts and, per claim, verdict and worst tightness
     constants.json  the constants of the claims on the first Spec of each regime
 
 A unit has a known number of records, so a folder tells by itself how far it got: on resume a cut line and an incomplete unit are dropped.
