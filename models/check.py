@@ -19,6 +19,8 @@ from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.measure import counterexamples, euler, ladder, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
+from depthlimit.models.measure.general_long_run import GeneralLongRun
+from depthlimit.models.measure.long_flow import LongRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.trajectory import StateRun, Trajectory, realise
@@ -39,6 +41,8 @@ RUNS: dict[str, type] = {
     "euler-scheme": euler.EulerRun,
     "euler-ladder": euler.EulerRun,
     "general-flow": GeneralRun,
+    "general-long": GeneralLongRun,
+    "long-flow": LongRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
     "random-matrix": random_matrix.RandomMatrixRun,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.models import corpus_general
+from depthlimit.models import corpus_general, corpus_long
 from depthlimit.models.spec import Spec
 
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -308,7 +308,7 @@ NETWORKS = (
 )
 
 _ALL = (
-    *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
+    *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL + corpus_long.ALL),
     *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
 )
 WITNESSES = {
@@ -316,6 +316,7 @@ WITNESSES = {
     "appendix-d-witness": RELU[6],
     "sum-norm-witness": SUM_NORM,
     **corpus_general.WITNESSES,
+    **corpus_long.WITNESSES,
 }
 
 

@@ -1,0 +1,84 @@
+"""Measures on certified instances that are followed until 1e-12 of the loss is left.
+
+The states are known to the error that the protocol allows, an absolute one; the loss is known to |∂ℓ| times it, so that its relative error
+grows as 1/√ℓ to a part in a few hundred at the end. The reference flow is off by far less: old errors contract as the loss does.
+The limit weights are those of the reference flow at the last time, off by its own error and by at most the length of the rest of the path,
+2√(ℓ(T)/μ) with the certified μ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from depthlimit.models.measure.certificate import CertificateRun
+from depthlimit.models.measure.identities import weighted
+from depthlimit.models.measure.network import BT
+from depthlimit.models.measure.registry import measures
+from depthlimit.models.rounding import U
+from depthlimit.models.trajectory import BLOCKS
+from depthlimit.theory.quantity import Array, Field, number
+
+
+class LongRun(CertificateRun):
+    """The flow of a certified instance of regime long-flow."""
+
+
+def _joint(run: LongRun, error: Mapping[str, Array]) -> Array:
+    """Errors of the blocks together, in the norm with weight 1/L on Z [1 T]."""
+    return np.sqrt(error["A"] ** 2 + error["B"] ** 2 + (error["V"] ** 2 + error["W"] ** 2) / run.network["L"])
+
+
+def _logarithm(start: Array, loss: Array, error: Array) -> tuple[Array, Array]:
+    """ln(start/loss) and its radius; infinite where the error is as large as the loss."""
+    with np.errstate(divide="ignore"):
+        return np.log(start / loss), -np.log1p(-np.minimum(error / loss, 1.0)) + 8 * U
+
+
+@measures("loss_left", "log_loss", "log_loss_ref", on=LongRun)
+def losses(run: LongRun) -> Mapping[str, Field]:
+    """What is left of the loss, of the implementation's flow and of the reference flow from the same start.
+
+    The loss of the reference flow is off by √ℓ times what its states are, |∂ℓ| |δθ| + |δθ|²; |∂ℓ| is that at the implementation's states.
+    """
+    loss, start = run.flow["loss"], run.loss[:, :1]
+    off = run.rounding.loss[:, :1] / start
+    reference, error = run.reference
+    g = run.gradients
+    slopes = {k: np.sqrt(np.sum(g[k].reshape(*g[k].shape[:2], -1) ** 2, axis=-1)) for k in BLOCKS}
+    moved: Array = np.sum([slopes[k] * error[k] for k in BLOCKS], axis=0)
+    value, radius = _logarithm(start, loss, run.loss_error)
+    known, own = _logarithm(start, reference["loss"], 1.01 * moved + run.rounding.loss)
+    end = float(loss[0, -1] / start[0, 0])
+    return {
+        "loss_left": number(end, end * float(run.loss_error[0, -1] / loss[0, -1] + off[0, 0])),
+        "log_loss": Field(value, radius + off, BT),
+        "log_loss_ref": Field(known, own + off, BT),
+    }
+
+
+@measures("path_chord", "loss_before", "weights_left", on=LongRun)
+def distances(run: LongRun) -> Mapping[str, Field]:
+    """Distances along the path and to its end."""
+    s, error = run.flowed, _joint(run, run.state_error)
+    before = {k: np.concatenate([s[k][:, :1], s[k][:, :-1]], axis=1) for k in BLOCKS}
+    chord = np.sqrt(weighted(run, {k: s[k] - before[k] for k in BLOCKS}))
+    since = np.concatenate([error[:, :1], error[:, :-1]], axis=1)
+    size = np.sqrt(weighted(run, s))
+    states, off = run.reference
+    end = {k: states[k][:, -1:] for k in BLOCKS}
+    distance = np.sqrt(weighted(run, {k: s[k] - end[k] for k in BLOCKS}))
+    mu = run.certificate.mu
+    last = states["loss"][:, -1:] + run.loss_error[:, -1:]
+    rest = 2 * np.sqrt(last / mu) if mu > 0 else np.full_like(last, np.inf)
+    loss = run.flow["loss"]
+    return {
+        "path_chord": Field(chord, error + since + 2.0**-45 * chord, BT, size),
+        "loss_before": Field(
+            np.concatenate([loss[:, :1], loss[:, :-1]], axis=1),
+            np.concatenate([run.loss_error[:, :1], run.loss_error[:, :-1]], axis=1),
+            BT,
+        ),
+        "weights_left": Field(distance, error + _joint(run, off)[:, -1:] + rest + 2.0**-45 * distance, BT, size),
+    }
