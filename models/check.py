@@ -102,11 +102,12 @@ def check(
 
 
 _CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "control", "identities"}
+_CURVED |= {f"prop8.{name}" for name in ("eq24", "eq25", "successive", "long-decay", "long-adjoint-decay")}
 
 
 def _curves(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[str, Any]]:
     """Both sides along each axis that has more than one point, at the other axes' worst point of the left side."""
-    if claim.label.split(".")[0] not in _CURVED or claim.relation == "=":
+    if not {claim.label.split(".")[0], claim.label} & _CURVED or claim.relation == "=":
         return []
     sides = np.broadcast_arrays(*(evaluate(s, fields, claim.where).size() for s in (claim.lhs, claim.rhs)))
     out = []

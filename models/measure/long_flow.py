@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from depthlimit.models.measure.certificate import CertificateRun
-from depthlimit.models.measure.identities import weighted
+from depthlimit.models.measure.identities import rates, weighted
 from depthlimit.models.measure.network import BT
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import U
@@ -27,7 +27,7 @@ class LongRun(CertificateRun):
 
 def _joint(run: LongRun, error: Mapping[str, Array]) -> Array:
     """Errors of the blocks together, in the norm with weight 1/L on Z [1 T]."""
-    return np.sqrt(error["A"] ** 2 + error["B"] ** 2 + (error["V"] ** 2 + error["W"] ** 2) / run.network["L"])
+    return np.asarray(np.sqrt(error["A"] ** 2 + error["B"] ** 2 + (error["V"] ** 2 + error["W"] ** 2) / run.network["L"]))
 
 
 def _logarithm(start: Array, loss: Array, error: Array) -> tuple[Array, Array]:
@@ -56,6 +56,16 @@ def losses(run: LongRun) -> Mapping[str, Field]:
         "log_loss": Field(value, radius + off, BT),
         "log_loss_ref": Field(known, own + off, BT),
     }
+
+
+@measures("rate_low", "rate_high", on=LongRun)
+def instantaneous(run: LongRun) -> Mapping[str, Field]:
+    """Bounds of -ℓ'/ℓ: its extremes at the saved times, and beyond them the largest change from one to the next."""
+    fall, loss = rates(run)["descent_rate"], run.loss
+    rate = fall.values / loss
+    off = float(np.max((fall.radius + rate * run.rounding.loss) / loss)) + 4 * U * float(np.max(rate))
+    between = float(np.max(np.abs(np.diff(rate, axis=1))))
+    return {"rate_low": number(float(np.min(rate)) - between, off), "rate_high": number(float(np.max(rate)) + between, off)}
 
 
 @measures("path_chord", "loss_before", "weights_left", on=LongRun)

@@ -37,6 +37,13 @@ chord = measured(
 loss_before = measured("loss_before", r"\ell(t_{j-1})", "BT", "loss at the saved time before", local=False)
 tail = measured("weights_left", r"\|\theta_\infty-\theta(t)\|", "BT", "distance to the limit weights, weight 1/L on Z", local=False)
 
+rate_low = measured(
+    "rate_low", r"\inf_t-\dot\ell/\ell", "", "smallest instantaneous rate at the saved times, less the largest change from one to the next"
+)
+rate_high = measured(
+    "rate_high", r"\sup_t-\dot\ell/\ell", "", "largest instantaneous rate at the saved times, and the largest change from one to the next"
+)
+
 _PI, _H, _K1, _K2, _K22, _K21, _v, _w = (sp.Symbol(s, nonnegative=True) for s in ("Pi", "H", "K_1", "K_2", "K'_22", "K'_21", "v", "w"))
 _ADJOINT = 2 * (1 + Q.R_B) * sp.exp(C.a)
 _CURVED = prop7.curvature(_v, _w, _H)
@@ -117,6 +124,31 @@ _long(
     role=Role.IDENTITY,
     tool=Tool.DEFINITION,
 )
+for _label, _inputs, _relation, _rate, _tex, _says in (
+    ("decay", "a-priori", "<=", C.mu, r"\le e^{-\mu t}", "The loss decays at least at the certified rate."),
+    (
+        "decay",
+        "along-trajectory",
+        "<=",
+        rate_low,
+        r"\le e^{-t\inf(-\dot\ell/\ell)}",
+        "It decays at least at the smallest instantaneous rate.",
+    ),
+    ("decay-above", "along-trajectory", ">=", rate_high, r"\ge e^{-t\sup(-\dot\ell/\ell)}", "It decays at most at the largest one."),
+):
+    _long(
+        _label,
+        Q.loss_t,
+        _relation,
+        Q.loss0 * sp.exp(-_rate * Q.t),
+        rf"\ell^L(t) {_tex}\,\ell^L(0)",
+        _says,
+        inputs=_inputs,
+        hypotheses=C.CERTIFIED if _rate is C.mu else (),
+        equality=START,
+        premises=("certificate.rate" if _rate is C.mu else "identities.energy-rate",),
+        tool=Tool.GRONWALL,
+    )
 for _name, _size, _R in (("A", A_op, Q.R_A), ("B", B_op_t, Q.R_B)):
     _long(
         f"norm-{_name}",

@@ -474,10 +474,9 @@ line(
 _GROWTH = ADJOINT * C2 * S.gap_decay_path
 _TEX_GROWTH = r"\int_0^t2e^KM_Be^{-\frac{\mu\tau}2}\sqrt{\ell^L(0)}C_2\|Z_{k+1}^L(\tau)-Z_k^L(\tau)\|d\tau"
 _TEX_START = r"\|Z_{k+1}^L(0)-Z_k^L(0)\|"
-for _label, _first, _more, _rhs, _tex_rhs, _tool in (
+for _label, _from, _rhs, _tex_rhs, _tool in (
     (
         "successive-integral",
-        Q.gap,
         ("successive-decay",),
         Q.gap0 + _FORCE * C1 / Q.L + _GROWTH,
         rf"{_TEX_START} + \int_0^t2e^KM_Be^{{-\frac{{\mu\tau}}2}}\sqrt{{\ell^L(0)}}\frac{{C_1}}Ld\tau + {_TEX_GROWTH}",
@@ -485,7 +484,6 @@ for _label, _first, _more, _rhs, _tex_rhs, _tool in (
     ),
     (
         "successive-mu",
-        Q.gap,
         ("successive-integral", "eq22"),
         Q.gap0 + C1 * R_ball / (2 * Q.M_X * Q.L) + _GROWTH,
         rf"{_TEX_START} + \frac{{C_1M}}{{2M_XL}} + {_TEX_GROWTH}",
@@ -493,7 +491,6 @@ for _label, _first, _more, _rhs, _tex_rhs, _tool in (
     ),
     (
         "successive-gronwall",
-        Q.gap,
         ("successive-mu",),
         (Q.gap0 + C1 * R_ball / (2 * Q.M_X * Q.L)) * sp.exp(_FORCE * C2),
         rf"\Big({_TEX_START} + \frac{{C_1M}}{{2M_XL}}\Big)\exp\Big(\int_0^t2e^KM_Be^{{-\frac{{\mu\tau}}2}}\sqrt{{\ell^L(0)}}C_2d\tau\Big)",
@@ -501,7 +498,6 @@ for _label, _first, _more, _rhs, _tex_rhs, _tool in (
     ),
     (
         "successive-bound",
-        Q.gap,
         ("successive-gronwall", "eq22"),
         (Q.gap0 + C1 * R_ball / (2 * Q.M_X * Q.L)) * sp.exp(C2 * R_ball / (2 * Q.M_X)),
         rf"\Big({_TEX_START} + \frac{{C_1M}}{{2M_XL}}\Big)\exp\Big(\frac{{C_2M}}{{2M_X}}\Big)",
@@ -510,14 +506,14 @@ for _label, _first, _more, _rhs, _tex_rhs, _tool in (
 ):
     line(
         _label,
-        _first,
+        Q.gap,
         "<=",
         _rhs,
         20,
         rf"{_TEX_GAP} \le {_tex_rhs}",
         "Successive weights stay apart by what they were at the start and O(1/L), at all times.",
         equality=Condition("nothing has moved", Q.gap, "=", Q.gap0, trivial=True),
-        premises=_more,
+        premises=_from,
         tool=_tool,
     )
 line(

@@ -19,6 +19,7 @@ from depthlimit.conformance.faults import (
     forward,
     general,
     interface,
+    long,
     numerics,
     odes,
     planting,
@@ -42,7 +43,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison),
+    *(statements, general, consistency, controls, variational, steps, comparison, long),
 )
 # Their comparison equations cost as much as all other claims together.
 _COSTLY = tuple(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order"))
