@@ -187,7 +187,7 @@ def make_plan(
 def cost(spec: Spec) -> float:
     """A rough relative cost, to start long units first: steps times layers, more for clips with kinks."""
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
-    if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "relu", "counterexamples"):
+    if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "relu", "counterexamples", "general-long"):
         return float(sum(depths))
     if spec.regime.kind in ("general-euler", "network"):
         return float(spec.L)
