@@ -308,7 +308,7 @@ NETWORKS = (
 )
 
 _ALL = (
-    *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL + corpus_long.ALL),
+    *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL + corpus_long.QUICK),
     *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
 )
 WITNESSES = {

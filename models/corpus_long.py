@@ -78,4 +78,4 @@ def _certified(n: int, d: int, q: int, m: int, T: float) -> Spec:
 
 
 LONG = (_certified(4, 3, 4, 64, 26.5),)
-ALL = (*BALLS, VANISHING, *LONG)
+QUICK = (*BALLS, VANISHING, *LONG)

@@ -25,13 +25,13 @@ def _operator(a: Array) -> tuple[float, float]:
     return float(values[0]), float(values[-1])
 
 
-@measures("R_ball", "A0_op", "B0_op", "B0_min", "Z0_sup", "Z0_slope", "X_min", "AX_min", "X2", "XF", "loss0", on=GeneralLongRun)
+@measures("R_pl", "A0_op", "B0_op", "B0_min", "Z0_sup", "Z0_slope", "X_min", "AX_min", "X2", "XF", "loss0", on=GeneralLongRun)
 def initial(run: GeneralLongRun) -> Mapping[str, Field]:
     """Norms and singular values at the start, with LAPACK's error; |Z0 + s Z1| is convex in s."""
     c, x, n = run.coefficients, run.batch.x, run.spec.n
     start = x @ c["A"].T
     values = {
-        "R_ball": run.radius,
+        "R_pl": run.radius,
         "A0_op": _operator(c["A"])[0],
         "B0_op": _operator(c["B"])[0],
         "Z0_sup": max(float(np.linalg.norm(v)) for v in (c["Z0"], c["Z0"] + c["Z1"])),
@@ -44,7 +44,7 @@ def initial(run: GeneralLongRun) -> Mapping[str, Field]:
         "X_min": (x, n <= run.spec.d),
         "AX_min": (start, n <= run.spec.d),
     }
-    fields = {k: number(v, 0.0 if k == "R_ball" else _OWN * v) for k, v in values.items()}
+    fields = {k: number(v, 0.0 if k == "R_pl" else _OWN * v) for k, v in values.items()}
     for name, (matrix, full) in smallest.items():
         high, low = _operator(matrix)
         fields[name] = number(low if full else 0.0, _OWN * high if full else 0.0)

@@ -45,7 +45,7 @@ def claim(label: str, edition: str = "as-printed", inputs: str = "a-priori") -> 
 def test_b_of_statement_iii_is_what_25_and_22_give_and_integrates_to_half_the_radius() -> None:
     speeds = [c * S.ADJOINT / S.M_B for c in (S.M_B * prop7.K, S.M_B * Q.M_X, S.M_A * Q.M_X)]
     largest = sp.Max(*speeds)
-    assert sp.simplify(full(largest * S.R_ball / (S.mu * S.R_ball / 4) / S.R_ball).subs(_values()) - 1) == 0
+    assert sp.simplify(full(largest * S.R_pl / (S.mu * S.R_pl / 4) / S.R_pl).subs(_values()) - 1) == 0
     mu, M = sp.symbols("mu M", positive=True)
     assert sp.integrate(mu * M / 4 * sp.exp(-mu * t / 2), (t, 0, sp.oo)) == M / 2
     assert sp.simplify(sp.integrate(sp.exp(-mu * s / 2), (s, 0, t)) - 2 / mu * (1 - sp.exp(-mu * t / 2))) == 0
@@ -53,7 +53,7 @@ def test_b_of_statement_iii_is_what_25_and_22_give_and_integrates_to_half_the_ra
 
 
 def _values() -> dict[sp.Symbol, sp.Expr]:
-    names = ("A0_op", "B0_op", "Z0_sup", "K1_pl", "K2_pl", "K22_pl", "K21_pl", "R_ball")
+    names = ("A0_op", "B0_op", "Z0_sup", "K1_pl", "K2_pl", "K22_pl", "K21_pl", "R_pl")
     numbers = dict(zip(names, map(sp.Rational, ("1/3", "2/5", "1/7", "1/5", "3/4", "1/2", "2/3", "1/10")), strict=True))
     return {getattr(S, k): v for k, v in numbers.items()} | {Q.M_X: sp.Rational(9, 10), Q.loss0: sp.Rational(1, 10**4), Q.L: sp.Integer(4)}
 
@@ -74,16 +74,16 @@ def test_K_tilde_solves_the_integral_inequality() -> None:
     assert sp.simplify(best - (u0 * sp.exp(C2 * G) + C1 / (L * C2) * (sp.exp(C2 * G) - 1))) == 0
     assert sp.series(printed - best, G, 0, 3).removeO().coeff(G, 2) == C1 * C2 / (2 * L)  # >= 0, and equal to first order
     bound = sp.expand((S.Kt / Q.L).xreplace({S.Kt: S.WHERE[S.Kt]}))
-    given = printed.xreplace({G: S.R_ball / (2 * Q.M_X), u0: S.Z0_slope / Q.L, C1: S.C1, C2: S.C2, L: Q.L})
+    given = printed.xreplace({G: S.R_pl / (2 * Q.M_X), u0: S.Z0_slope / Q.L, C1: S.C1, C2: S.C2, L: Q.L})
     assert sp.simplify(bound - given) == 0
     total = full(S.ADJOINT * 2 / S.mu).subs(_values())  # ∫ of (25)
-    assert 0 < total <= (S.R_ball / (2 * Q.M_X)).subs(_values())
+    assert 0 < total <= (S.R_pl / (2 * Q.M_X)).subs(_values())
 
 
 @pytest.mark.parametrize("block", "AZB")
 def test_the_last_line_of_a_chain_is_an_equality_for_the_largest_of_the_three(block: str) -> None:
     lines = {k: full(claim(f"{k}-half").lhs).subs(_values()) for k in "AZB"}
-    half = (S.R_ball / 2).subs(_values())
+    half = (S.R_pl / 2).subs(_values())
     assert lines[block] <= half and sp.simplify(max(lines.values()) - half) == 0
 
 

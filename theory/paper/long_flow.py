@@ -26,7 +26,7 @@ from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.general import measured
 from depthlimit.theory.paper.prop8 import START
 from depthlimit.theory.paper.unclipped import A_op, B_op_t, p_mean
-from depthlimit.theory.registry import register
+from depthlimit.theory.registry import claims, register
 
 left = measured("loss_left", r"\ell(T)/\ell(0)", "", "what is left of the loss at the last time", local=False)
 log_loss = measured("log_loss", r"\ln\frac{\ell(0)}{\ell(t)}", "BT", "logarithm of what the implementation's flow has left", local=False)
@@ -45,6 +45,8 @@ rate_high = measured(
 )
 
 _PI, _H, _K1, _K2, _K22, _K21, _v, _w = (sp.Symbol(s, nonnegative=True) for s in ("Pi", "H", "K_1", "K_2", "K'_22", "K'_21", "v", "w"))
+(_DECAY,) = claims("certificate.decay[sharpened,a-priori]")
+CERTIFIED, NEEDS = _DECAY.hypotheses, _DECAY.needs
 _ADJOINT = 2 * (1 + Q.R_B) * sp.exp(C.a)
 _CURVED = prop7.curvature(_v, _w, _H)
 _SUCCESSIVE = {
@@ -70,8 +72,8 @@ def _long(
     *,
     inputs: str = "a-priori",
     where: dict[sp.Symbol, sp.Expr] | None = None,
-    hypotheses: tuple[Condition, ...] = C.CERTIFIED,
-    needs: frozenset[str] = C.NEEDS,
+    hypotheses: tuple[Condition, ...] = CERTIFIED,
+    needs: frozenset[str] = NEEDS,
     equality: Condition | None = None,
     premises: tuple[str, ...] = (),
     tool: Tool = Tool.POLYAK_LOJASIEWICZ,
@@ -144,7 +146,7 @@ for _label, _inputs, _relation, _rate, _tex, _says in (
         rf"\ell^L(t) {_tex}\,\ell^L(0)",
         _says,
         inputs=_inputs,
-        hypotheses=C.CERTIFIED if _rate is C.mu else (),
+        hypotheses=CERTIFIED if _rate is C.mu else (),
         equality=START,
         premises=("certificate.rate" if _rate is C.mu else "identities.energy-rate",),
         tool=Tool.GRONWALL,
@@ -226,7 +228,7 @@ for _inputs, _where in (("a-priori", _BALL), ("along-trajectory", _RUN)):
         f"Statement (ii) with K̃ from {'the ball' if _where is _BALL else 'the suprema along this run'}.",
         inputs=_inputs,
         where={**_SUCCESSIVE, **_where},
-        needs=C.NEEDS | prop7.SMOOTH,
+        needs=NEEDS | prop7.SMOOTH,
         equality=Condition("nothing has moved", Q.displacement2, "=", sp.Integer(0), trivial=True),
         premises=("prop7.gap-rate", "prop8.long-adjoint-decay"),
         tool=Tool.GRONWALL,

@@ -27,7 +27,7 @@ from depthlimit.theory.paper.prop7 import SMOOTH, E_h, K, Kp
 from depthlimit.theory.registry import register
 
 # --- constants of the instance
-R_ball = measured("R_ball", "M", "", "radius of the ball around the initialisation", exact=True)
+R_pl = measured("R_pl", "M", "", "radius of the ball around the initialisation", exact=True)
 A0_op = measured("A0_op", r"\|A^{\mathrm{init}}\|_2", "", "operator norm of the initial A")
 B0_op = measured("B0_op", r"\|B^{\mathrm{init}}\|_2", "", "operator norm of the initial B")
 B0_min = measured("B0_min", r"s_{\min}(B^{\mathrm{init}\top})", "", "smallest singular value of the initial B, d' x q")
@@ -80,24 +80,24 @@ _LARGEST = sp.Max(M_B * K, M_B * Q.M_X, M_A * Q.M_X)
 FADING = sp.exp(-mu * Q.t / 2)
 ADJOINT = 2 * sp.exp(K) * M_B * sp.sqrt(Q.loss0)
 WHERE = {
-    M_A: A0_op + R_ball,
-    M_B: B0_op + R_ball,
-    M_Z: Z0_sup + R_ball,
+    M_A: A0_op + R_pl,
+    M_B: B0_op + R_pl,
+    M_Z: Z0_sup + R_pl,
     K1: K1_pl,
     E_h: sp.exp(K1) * M_A * Q.M_X,
     K2: K2_pl,
     K: sp.Max(K1, K2),
     Kp: sp.Max(K22_pl, K21_pl),
-    mu: _LARGEST * 8 * sp.exp(K) / R_ball * sp.sqrt(Q.loss0),
-    mu_sharp: sp.Max(M_B * K2, M_B * Q.M_X, M_A * Q.M_X) * 4 * sp.exp(K1) / R_ball * sp.sqrt(Q.loss0),
+    mu: _LARGEST * 8 * sp.exp(K) / R_pl * sp.sqrt(Q.loss0),
+    mu_sharp: sp.Max(M_B * K2, M_B * Q.M_X, M_A * Q.M_X) * 4 * sp.exp(K1) / R_pl * sp.sqrt(Q.loss0),
     C1: K**2 + Kp * K * sp.exp(K) * M_A * Q.M_X,
     C2: Kp,
-    Kt: (Z0_slope + C1 * R_ball / (2 * Q.M_X)) * sp.exp(C2 * R_ball / (2 * Q.M_X)),
-    b: mu * R_ball / 4 * FADING,
+    Kt: (Z0_slope + C1 * R_pl / (2 * Q.M_X)) * sp.exp(C2 * R_pl / (2 * Q.M_X)),
+    b: mu * R_pl / 4 * FADING,
     rho: sp.exp(Q.L * sp.log(1 - K1 / Q.L)),
     pl: 4
     / Q.n
-    * (rho**2 * sp.Max(B0_min - R_ball, 0) ** 2 * X_min**2 + sp.Max(AX_min - R_ball * Q.X2 - (sp.exp(K1) - 1) * M_A * Q.XF, 0) ** 2),
+    * (rho**2 * sp.Max(B0_min - R_pl, 0) ** 2 * X_min**2 + sp.Max(AX_min - R_pl * Q.X2 - (sp.exp(K1) - 1) * M_A * Q.XF, 0) ** 2),
 }
 DEEP = Condition("K₁ < L", K1, "<=", sp.Rational(999, 1000) * Q.L)
 PL = (DEEP, Condition("the (M, μ)-local PL condition with μ of (22), by its certificate", mu, "<=", pl))

@@ -13,7 +13,7 @@ from depthlimit.theory.paper import prop7_quantities as P
 from depthlimit.theory.paper import prop8 as S
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop7 import E_h, K
-from depthlimit.theory.paper.prop8 import ADJOINT, C1, C2, DEEP, FADING, K1, M_A, M_B, M_Z, PL_SHARP, START, Kt, R_ball, b, line, mu, pl
+from depthlimit.theory.paper.prop8 import ADJOINT, C1, C2, DEEP, FADING, K1, M_A, M_B, M_Z, PL_SHARP, START, Kt, R_pl, b, line, mu, pl
 from depthlimit.theory.paper.unclipped import A_op, B_op_t, p_mean
 
 _RESULT, _LAST = Role.RESULT, 4 * sp.exp(K) * sp.sqrt(Q.loss0) / mu
@@ -158,7 +158,7 @@ for _k, (_moved, _tex) in _MOVED.items():
         f"eq23-{_k}",
         _moved,
         "<=",
-        R_ball,
+        R_pl,
         18,
         rf"{_tex} \le M",
         f"{_k} stays in the ball.",
@@ -170,7 +170,7 @@ for _k, (_moved, _tex) in _MOVED.items():
         f"eq23-{_k}",
         _moved,
         "<=",
-        R_ball,
+        R_pl,
         None,
         rf"{_tex} \le M",
         f"{_k} stays in the ball under the weaker condition μ♯ <= μ_PL.",
@@ -366,11 +366,11 @@ for _k, (_path, _sum, _speed, _tex_sum, _tex_speed, _eq) in _CHAINS.items():
         f"{_k}-half",
         _LAST * _speed,
         "<=",
-        R_ball / 2,
+        R_pl / 2,
         19,
         rf"\frac{{4e^K{_tex_speed}}}{{\mu}}\sqrt{{\ell^L(0)}} \le \frac M2",
         f"The definition of μ; an equality where {_tex_speed.replace('_', '')} is the largest of the three.",
-        equality=Condition("this is the largest of the three in (22)", _LAST * _speed, "=", R_ball / 2),
+        equality=Condition("this is the largest of the three in (22)", _LAST * _speed, "=", R_pl / 2),
         premises=("eq22", f"{_k}-total"),
         tool=Tool.DEFINITION,
     )
@@ -378,7 +378,7 @@ for _k, (_path, _sum, _speed, _tex_sum, _tex_speed, _eq) in _CHAINS.items():
         f"{_k}-moved",
         _moved,
         "<=",
-        R_ball / 2,
+        R_pl / 2,
         19,
         rf"{_tex} \le \frac M2",
         f"{_k} moves at most half of the radius.",
@@ -428,7 +428,7 @@ for _k, _quantity in (("A", S.tail_A), ("Z", S.tail_Z), ("B", S.tail_B)):
         f"tail-{_k}",
         _quantity,
         "<=",
-        R_ball / 2 * FADING,
+        R_pl / 2 * FADING,
         20,
         rf"\|{_k}_\infty^L-{_k}^L(t)\| \le \frac M2e^{{\frac{{-\mu t}}2}}",
         f"{_k} converges to its limit, uniformly over depths{' and layers' if _k == 'Z' else ''}: statement (iv) with its constant.",
@@ -485,21 +485,21 @@ for _label, _from, _rhs, _tex_rhs, _tool in (
     (
         "successive-mu",
         ("successive-integral", "eq22"),
-        Q.gap0 + C1 * R_ball / (2 * Q.M_X * Q.L) + _GROWTH,
+        Q.gap0 + C1 * R_pl / (2 * Q.M_X * Q.L) + _GROWTH,
         rf"{_TEX_START} + \frac{{C_1M}}{{2M_XL}} + {_TEX_GROWTH}",
         Tool.SUPREMUM,
     ),
     (
         "successive-gronwall",
         ("successive-mu",),
-        (Q.gap0 + C1 * R_ball / (2 * Q.M_X * Q.L)) * sp.exp(_FORCE * C2),
+        (Q.gap0 + C1 * R_pl / (2 * Q.M_X * Q.L)) * sp.exp(_FORCE * C2),
         rf"\Big({_TEX_START} + \frac{{C_1M}}{{2M_XL}}\Big)\exp\Big(\int_0^t2e^KM_Be^{{-\frac{{\mu\tau}}2}}\sqrt{{\ell^L(0)}}C_2d\tau\Big)",
         Tool.GRONWALL,
     ),
     (
         "successive-bound",
         ("successive-gronwall", "eq22"),
-        (Q.gap0 + C1 * R_ball / (2 * Q.M_X * Q.L)) * sp.exp(C2 * R_ball / (2 * Q.M_X)),
+        (Q.gap0 + C1 * R_pl / (2 * Q.M_X * Q.L)) * sp.exp(C2 * R_pl / (2 * Q.M_X)),
         rf"\Big({_TEX_START} + \frac{{C_1M}}{{2M_XL}}\Big)\exp\Big(\frac{{C_2M}}{{2M_X}}\Big)",
         Tool.SUPREMUM,
     ),
