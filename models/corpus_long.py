@@ -64,18 +64,20 @@ VANISHING = _ball("linear", 0.05, 2, 1e-3, ([[1.0]], [2.0], [-4.0], [[1.0]]), [[
 WITNESSES = {"prop8-ball-witness": IDENTITY, "prop8-successive-witness": VANISHING}
 
 
-def _certified(n: int, d: int, q: int, m: int, T: float) -> Spec:
+def _certified(n: int, d: int, q: int, m: int, T: float, seed: int = 0, fraction: float = 0.25) -> Spec:
     """As the shortest of the corpus's certificates, to the end: labels orthogonal to the rows of x, n > d."""
     return Spec.model_validate(
         {
-            "regime": {"kind": "long-flow", "fraction": 0.25, "points": 1},
-            **{"d": d, "dout": 1, "q": q, "m": m, "L": 8, "n": n, "T": T, "rtol": 1e-12},
+            "regime": {"kind": "long-flow", "fraction": fraction, "points": 1},
+            **{"d": d, "dout": 1, "q": q, "m": m, "L": 8, "n": n, "T": T, "rtol": 1e-13},
             "times": tuple(T * share for share in (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)),
             "activation": {"name": "one_minus_cos", "a": 3.0, "b": 1.5},
-            "data": {"kind": "sphere", "labels": "orthogonal"},
+            "init": {"kind": "paper", "seed": seed},
+            "data": {"kind": "sphere", "seed": seed, "labels": "orthogonal"},
         }
     )
 
 
 LONG = (_certified(4, 3, 4, 64, 26.5),)
 QUICK = (*BALLS, VANISHING, *LONG)
+STANDARD = (_certified(4, 3, 4, 64, 21.0, seed=2, fraction=1.0), _certified(6, 4, 5, 128, 64.5))

@@ -41,15 +41,15 @@ PROFILES = {"quick": "dev", "standard": "ci", "deep": "nightly"}
 COUNTS = {  # generated Specs per regime
     "quick": {
         **{"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
-        **{"random-matrix": 1, "relu": 1, "network": 10},
+        **{"random-matrix": 1, "relu": 1, "network": 10, "general-long": 2},
     },
     "standard": {
         **{"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},
-        **{"random-matrix": 10, "relu": 10, "network": 500},
+        **{"random-matrix": 10, "relu": 10, "network": 500, "general-long": 40},
     },
     "deep": {
         **{"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "general-euler": 1000, "local-pl": 400, "general-flow": 3000},
-        **{"random-matrix": 200, "relu": 200, "network": 100_000},
+        **{"random-matrix": 200, "relu": 200, "network": 100_000, "general-long": 1000},
     },
 }
 _AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more

@@ -1,7 +1,10 @@
 """Measures on certified instances that are followed until 1e-12 of the loss is left.
 
 The states are known to the error that the protocol allows, an absolute one; the loss is known to |∂ℓ| times it, so that its relative error
-grows as 1/√ℓ to a part in a few hundred at the end. The reference flow is off by far less: old errors contract as the loss does.
+grows as 1/√ℓ. The reference flow is off by far less. Its residual r obeys r' = -Kr with K >= μ/2 on the ball, so what a step adds to the
+error of r is damped by e^{-μ(t-s)/2} as r itself is, and an error of the states that stays changes K and not r: relative to what is left,
+r is off by the errors of the last steps, and by what changes of K do. Two tolerances show both, as they do for
+the states (`Trajectory.reference`): the difference of their losses, with the rounding of the loss at one state, is the declared error.
 The limit weights are those of the reference flow at the last time, off by its own error and by at most the length of the rest of the path,
 2√(ℓ(T)/μ) with the certified μ.
 """
@@ -38,18 +41,15 @@ def _logarithm(start: Array, loss: Array, error: Array) -> tuple[Array, Array]:
 
 @measures("loss_left", "log_loss", "log_loss_ref", on=LongRun)
 def losses(run: LongRun) -> Mapping[str, Field]:
-    """What is left of the loss, of the implementation's flow and of the reference flow from the same start.
-
-    The loss of the reference flow is off by √ℓ times what its states are, |∂ℓ| |δθ| + |δθ|²; |∂ℓ| is that at the implementation's states.
-    """
+    """What is left of the loss, of the implementation's flow and of the reference flow from the same start; see the module."""
     loss, start = run.flow["loss"], run.loss[:, :1]
     off = run.rounding.loss[:, :1] / start
     reference, error = run.reference
     g = run.gradients
-    slopes = {k: np.sqrt(np.sum(g[k].reshape(*g[k].shape[:2], -1) ** 2, axis=-1)) for k in BLOCKS}
-    moved: Array = np.sum([slopes[k] * error[k] for k in BLOCKS], axis=0)
+    norms = {k: [np.sqrt(np.sum(a[k].reshape(*a[k].shape[:2], -1) ** 2, axis=-1)) for a in (g, run.flowed)] for k in BLOCKS}
+    stored: Array = np.sum([slope * U * size for slope, size in norms.values()], axis=0)  # states are rounded to float64
     value, radius = _logarithm(start, loss, run.loss_error)
-    known, own = _logarithm(start, reference["loss"], 1.01 * moved + run.rounding.loss)
+    known, own = _logarithm(start, reference["loss"], 1.01 * (error["loss"] + stored) + run.rounding.loss)
     end = float(loss[0, -1] / start[0, 0])
     return {
         "loss_left": number(end, end * float(run.loss_error[0, -1] / loss[0, -1] + off[0, 0])),

@@ -34,6 +34,7 @@ EXAMPLES = {
         "general-euler": 6,
         "local-pl": 5,
         "general-flow": 10,
+        "general-long": 6,
         "random-matrix": 4,
         "relu": 4,
         "network": 20,

@@ -178,8 +178,8 @@ def test_no_constants_serve_where_p_k_vanishes() -> None:
 def test_the_declared_error_of_the_loss_covers_what_another_tolerance_gives_and_is_small() -> None:
     spec = corpus_long.LONG[0]
     fields = Fields(run(spec, NumpyImplementation()))
-    finer = Fields(run(spec.model_copy(update={"rtol": 1e-13}), NumpyImplementation()))
-    one, other = fields["log_loss"], finer["log_loss"]
+    coarser = Fields(run(spec.model_copy(update={"rtol": 1e-12}), NumpyImplementation()))
+    one, other = fields["log_loss"], coarser["log_loss"]
     assert np.all(np.abs(one.values - other.values) <= one.radius + other.radius)
     assert float(one.radius[0, -1]) < 0.01 and float(fields["loss_left"].values) < 1e-12
     assert np.all(np.diff(one.values[0]) > 0)
