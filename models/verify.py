@@ -41,7 +41,7 @@ PROFILES = {"quick": "dev", "standard": "ci", "deep": "nightly"}
 COUNTS = {  # generated Specs per regime
     "quick": {
         **{"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
-        **{"random-matrix": 1, "relu": 1, "network": 10, "general-long": 2},
+        **{"random-matrix": 1, "relu": 1, "network": 10, "general-long": 1},
     },
     "standard": {
         **{"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},

@@ -176,7 +176,7 @@ def test_no_constants_serve_where_p_k_vanishes() -> None:
 
 
 def test_the_declared_error_of_the_loss_covers_what_another_tolerance_gives_and_is_small() -> None:
-    spec = corpus_long.LONG[0]
+    spec = SPECS["long"]
     fields = Fields(run(spec, NumpyImplementation()))
     coarser = Fields(run(spec.model_copy(update={"rtol": 1e-12}), NumpyImplementation()))
     one, other = fields["log_loss"], coarser["log_loss"]
@@ -196,7 +196,7 @@ def test_what_is_wrong_only_late_is_not_noticed_on_short_flows(kind: type[NumpyI
 
 
 def test_certified_flows_lie_between_the_instantaneous_rates() -> None:
-    records, curves = check(corpus_long.LONG[0], NumpyImplementation(), selected=claims("prop8", "certificate"))
+    records, curves = check(SPECS["long"], NumpyImplementation(), selected=claims("prop8", "certificate"))
     assert {r["verdict"] for r in records} == {J.HOLDS}
     by_name = {(r["claim"], r["inputs"]): 10 ** r["log10_tightness"] for r in records if r["log10_tightness"] is not None}
     assert by_name["certificate.decay", "a-priori"] > 0.8 and by_name["prop8.long-chord", "along-trajectory"] > 0.9

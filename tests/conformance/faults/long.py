@@ -33,7 +33,7 @@ SPECS: dict[str, Spec] = {
     "ball-steep": corpus_long.BALLS[1],
     "ball-identity": corpus_long.IDENTITY,
     "ball-diagonal": corpus_long.DIAGONAL,
-    "long": corpus_long.LONG[0],
+    "long": Spec.model_validate({**corpus_long.LONG[0].to_json(), "L": 2, "times": (0.0, 0.5, 6.5, 13.25, 26.5)}),
 }
 
 
