@@ -15,6 +15,7 @@ from depthlimit.models.measure import (  # noqa: F401
     instance,
     ladder,
     long_flow,
+    momentum,
     network,
     prop3_steps,
     prop7_steps,

@@ -18,7 +18,8 @@ from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.measure.registry import Fields
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.theory import judgement as J
-from depthlimit.theory.paper import prop7, prop7_rate
+from depthlimit.theory.paper import prop7
+from depthlimit.theory.paper import prop7_quantities as P
 from depthlimit.theory.paper import prop8 as S
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.quantity import Array
@@ -59,7 +60,7 @@ def _values() -> dict[sp.Symbol, sp.Expr]:
 
 
 def test_C1_and_C2_are_those_of_the_proof_of_proposition_7_with_M_A_for_M() -> None:
-    thus = claims("prop7.thus[as-printed,a-priori]")[0].rhs / prop7_rate.P.mean_p
+    thus = claims("prop7.thus[as-printed,a-priori]")[0].rhs / P.mean_p
     bracket = sp.expand(thus.xreplace({prop7.M: S.M_A}))
     assert sp.simplify(bracket.coeff(Q.gap_here, 1) - S.WHERE[S.C2]) == 0
     assert sp.simplify(Q.L * bracket.coeff(Q.gap_here, 0) - S.WHERE[S.C1]) == 0
@@ -78,6 +79,44 @@ def test_K_tilde_solves_the_integral_inequality() -> None:
     assert sp.simplify(bound - given) == 0
     total = full(S.ADJOINT * 2 / S.mu).subs(_values())  # ∫ of (25)
     assert 0 < total <= (S.R_pl / (2 * Q.M_X)).subs(_values())
+
+
+def test_each_right_side_is_what_the_lines_before_it_give_and_not_more() -> None:
+    """Numbers cannot see that a bound is too large; these are equalities. Integrals in a clock of our own."""
+    a, c, tau = sp.symbols("a c tau", positive=True)  # μ, a factor, the clock
+    fade = sp.exp(-a * tau / 2)
+
+    def rhs(label: str, edition: str = "as-printed") -> sp.Expr:
+        return claim(label, edition).rhs.xreplace({S.mu: a})
+
+    def same(one: sp.Expr, other: sp.Expr) -> bool:
+        return bool(sp.simplify(sp.powdenest(one - other, force=True)) == 0)
+
+    ell = sp.Function("ell")(tau)
+    fall = sp.dsolve(sp.Eq(ell.diff(tau), -a * ell), ell, ics={ell.subs(tau, 0): Q.loss0}).rhs
+    assert claim("descent").rhs == S.mu * Q.loss and same(rhs("eq24"), fall.subs(tau, Q.t))
+    assert same(rhs("p-growth", "corrected") / P.p_last_size * rhs("p-last", "corrected") / S.r_size, rhs("eq25-adjoint") / S.r_mean)
+    chained = rhs("eq25-adjoint").xreplace({S.r_mean: rhs("eq25-cauchy")}).xreplace({Q.loss_t: rhs("eq24")})
+    assert same(rhs("eq25"), chained) and same(rhs("eq25-decay") ** 2, rhs("eq24"))
+    factor = {"Z": prop7.K, "A": Q.M_X, "B": Q.M_X * S.M_A / S.M_B}  # of (25), under the integral; 2√ℓ e^K M_A M_X for B
+    for k, by in factor.items():
+        speed = by * rhs("eq25").xreplace({Q.t: tau})
+        until = sp.integrate(c * fade, (tau, 0, Q.t)).subs(c, sp.simplify(speed / fade))
+        assert same(rhs(f"{k}-integral"), until), k
+        assert same(rhs(f"{k}-total"), until.xreplace({sp.exp(-a * Q.t / 2): sp.Integer(0)})), k
+        assert claim(f"{k}-half").lhs == claim(f"{k}-total").rhs and claim(f"{k}-moved").rhs == claim(f"{k}-half").rhs == S.R_pl / 2
+        tail = claim(f"tail-{k}", "as-printed" if k == "A" else "explicit").rhs
+        assert same(tail.xreplace({S.mu: a}), S.R_pl / 2 * fade.subs(tau, Q.t))
+    assert same(rhs("tail-integral"), rhs("A-total") * fade.subs(tau, Q.t))
+    rate = claim("successive-rate", "corrected").rhs / Q.p_pair
+    assert same(rhs("successive-decay"), rhs("eq25") * rate.xreplace({Q.gap_here: Q.gap}))
+    force = rhs("A-integral") / Q.M_X  # ∫ of (25), at most M/(2 M_X) by A-half
+    spread = force * (S.C1 / Q.L) + rhs("eq25").subs(Q.t, 0) * S.C2 * S.gap_decay_path
+    assert same(rhs("successive-integral"), Q.gap0 + spread)
+    half = S.R_pl / (2 * Q.M_X)
+    assert same(rhs("successive-mu"), Q.gap0 + half * S.C1 / Q.L + rhs("eq25").subs(Q.t, 0) * S.C2 * S.gap_decay_path)
+    assert same(rhs("successive-gronwall"), (Q.gap0 + half * S.C1 / Q.L) * sp.exp(S.C2 * force))
+    assert same(rhs("successive-bound"), (Q.gap0 + half * S.C1 / Q.L) * sp.exp(S.C2 * half))
 
 
 @pytest.mark.parametrize("block", "AZB")

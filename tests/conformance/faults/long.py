@@ -27,6 +27,7 @@ from depthlimit.theory.claim import Claim
 from depthlimit.theory.paper import certificate as C
 from depthlimit.theory.paper import prop8 as S
 from depthlimit.theory.paper import quantities as Q
+from depthlimit.theory.paper import remark1
 
 SPECS: dict[str, Spec] = {
     "ball-scalar": corpus_long.BALLS[0],
@@ -129,6 +130,7 @@ def _put(old: Any, new: Any) -> Callable[[Claim], Claim]:
     return lambda c: replace(c, rhs=c.rhs.xreplace({old: new}))
 
 
+_SPEED2 = remark1.momentum_speed2
 _FASTER = _put(S.FADING, S.FADING**2)
 _half, _root = sp.Rational(1, 2), 1 / sp.sqrt(2)
 _SC, _ST, _DI = "ball-scalar", "ball-steep", "ball-diagonal"
@@ -186,6 +188,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "prop8-forgotten-L", (ForgottenL.__doc__ or ""), ("ball-scalar",), ("prop8.chain-rule[as-printed,instantaneous]",), runs=ForgottenL
+    ),
+    claim_fault("remark1-bounded", "ball-scalar", "remark1.bounded[explicit,a-priori]", "a tenth of ℓ(0)", scaled(sp.Rational(1, 10))),
+    claim_fault(
+        "remark1-energy", "ball-scalar", "remark1.energy[explicit,along-trajectory]", "the factor 1/2 lost", _put(_SPEED2 / 2, _SPEED2)
     ),
     _late("stop", Late, f"prop8.long-left/sharpened prop8.long-decay/sharpened {_LOSS}"),
     _late("slow", Slower, f"prop8.long-decay/sharpened {_LOSS}"),
