@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.integrate import simpson
 
 from depthlimit.conformance.faults import SPECS
 from depthlimit.conformance.faults.long import Decaying, Faster, Late, Single, Slower
@@ -17,6 +18,7 @@ from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.measure.registry import Fields
 from depthlimit.models.reference import NumpyImplementation
+from depthlimit.models.spec import Spec
 from depthlimit.theory import judgement as J
 from depthlimit.theory.paper import prop7
 from depthlimit.theory.paper import prop7_quantities as P
@@ -140,6 +142,40 @@ def test_constants_on_the_scalar_instance_by_hand() -> None:
     assert 0.97 < mu / proven < 0.99
 
 
+# --- measures
+
+
+def test_integrals_along_the_flow_are_those_of_what_is_measured_at_many_times() -> None:
+    body = corpus_long.DIAGONAL.to_json()
+    times = np.linspace(0, 4, 65)
+    spec = Spec.model_validate({**body, "T": 4.0, "times": times.tolist()})
+    r: GeneralLongRun = run(spec, NumpyImplementation())
+    norm, x = np.linalg.norm, r.batch.x
+    p, Z, error = norm(r.p[0], axis=-1), r.states["Z"][0], norm(r.output[0] - r.batch.y, axis=-1)
+    J = r.parameter_jacobian[0]
+    integrands = {
+        "p_path": np.mean(p[:, 1:], axis=-1),
+        "px_path": np.mean(p[:, 0] * norm(x, axis=-1), axis=-1),
+        "rh_path": 2 * np.mean(error * norm(r.hidden[0, :, -1], axis=-1), axis=-1),
+        "pull_path": np.mean(norm(np.einsum("tlnqp,tlnq->tlnp", J, r.p[0, :, 1:]), axis=-1), axis=-1),
+        "gap_decay_path": np.exp(-r.mu * times / 2)[:, None] * norm(np.diff(Z, axis=1), axis=-1),
+    }
+    for name, values in integrands.items():
+        assert np.allclose(simpson(values, x=times, axis=0), r.flow[name][0, -1], rtol=1e-7), name
+
+
+def test_limits_and_rates_are_those_of_a_longer_flow() -> None:
+    body = corpus_long.SCALAR.to_json()
+    half = Spec.model_validate({**body, "T": 18.0, "times": (0.0, 3.6, 18.0)})
+    short, long = Fields(run(half, NumpyImplementation())), Fields(run(corpus_long.SCALAR, NumpyImplementation()))
+    for name in ("tail_A", "tail_Z", "tail_B"):
+        one, other = short[name], long[name]  # t = 3.6 is index 4 of the longer one
+        assert np.all(np.abs(one.values[:, 1] - other.values[:, 4]) <= one.radius[:, 1] + other.radius[:, 4])
+        assert np.all(other.radius < one.radius[:, :1])
+    rate = float(long["mean_rate"].values[0, 0])
+    assert 0 < rate - 4 * (2 * 0.3**2 + 0.3**4) < 0.002  # 4(B² + A² + A²B²) at the start, and both grow
+
+
 # --- the PL constant at points of the ball
 
 
@@ -182,6 +218,20 @@ def test_no_point_of_the_ball_has_a_pl_ratio_below_the_proven_constant(spec: Any
             best, at, y = value, new, labels
     proven = r.constant(S.pl)[0]
     assert proven <= best < 3.5 * proven
+
+
+def test_under_the_sharper_condition_the_ball_is_not_left_and_nearly_used_up() -> None:
+    """Labels 2.6 times as far away as (22) admits: μ♯ is 0.97 of the proven constant, and A moves 0.7 M."""
+    body = corpus_long.SCALAR.to_json()
+    body["data"] = {"kind": "arrays", "arrays": {"inline": [["x", [1, 1], [1.0]], ["y", [1, 1], [0.0988]]]}}
+    spec = Spec.model_validate(body)
+    r = run(spec, NumpyImplementation())
+    assert r.constant(S.mu)[0] > 2 * r.constant(S.pl)[1] and 0.95 < r.constant(S.mu_sharp)[0] / r.constant(S.pl)[0] < 1
+    records, _ = check(spec, NumpyImplementation(), selected=claims(*(f"prop8.eq23-{k}" for k in "AZB")))
+    found = {(c["claim"], c["edition"]): c for c in records}
+    assert {c["verdict"] for (_, edition), c in found.items() if edition == "as-printed"} == {J.OUT_OF_HYPOTHESIS}
+    assert {c["verdict"] for (_, edition), c in found.items() if edition == "sharpened"} == {J.HOLDS}
+    assert 0.6 < 10 ** found["prop8.eq23-A", "sharpened"]["log10_tightness"] < 1
 
 
 # --- slips, by hand

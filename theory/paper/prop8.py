@@ -1,9 +1,9 @@
 r"""Proposition 8 (Appendix A.2, pages 17-20): its quantities, its constants, and where its hypotheses are met.
 
-For model (3) K₂ contains e^{K₁} with K₁ of order M_W²/2, so no computer reaches a loss small enough for (22). The proposition is about
-the general network (12), and there all of it can be met: f = Zh or h ⊙ sin z with small weights, n <= d, and labels so near to the
-initial output that a proven PL constant exceeds μ of (22). With s = s_min(B_initᵀ), x_n the n-th singular value of the data, and the ball
-of radius M around the initialisation,
+For model (3) K₂ contains e^{K₁} with K₁ = K_σM_Z²/(2√(qm)): with q = 4 and m = 64 of Section 3, K₁ = 35, K₂ = 10^16 and μ of (22) has
+10^15 digits, so no computer reaches a loss small enough. The proposition is about the general network (12), and there all of it can be met:
+f = Zh or h ⊙ sin z with small weights, n <= d, and labels so near to the initial output that a proven PL constant exceeds μ of (22).
+With s = s_min(B_initᵀ), x_n the n-th singular value of the data, and the ball of radius M around the initialisation,
 
     |∂ℓ/∂A|² >= (1/n²) x_n² |P_0|² >= (4/n) (1 - K₁/L)^{2L} (s - M)² x_n² ℓ         (14), (13), |P_L|² = 4|BᵀR|² >= 4 (s - M)² n ℓ
     |∂ℓ/∂B|² >= (4/n²) s_n(H_L)² |R|²,  s_n(H_L) >= s_n(A_init x) - M|x|₂ - (e^{K₁} - 1) M_A |x|_F          (16), Weyl
@@ -34,7 +34,7 @@ B0_min = measured("B0_min", r"s_{\min}(B^{\mathrm{init}\top})", "", "smallest si
 Z0_sup = measured("Z0_sup", r"\sup_s\|Z^{\mathrm{init}}(s)\|", "", "largest initial norm of Z over all s")
 Z0_slope = measured("Z0_slope", r"\mathrm{Lip}(Z^{\mathrm{init}})", "", "Lipschitz constant of Z_init")
 X_min = measured("X_min", "s_n(x)", "", "n-th singular value of the data, 0 if n > d")
-AX_min = measured("AX_min", r"s_n(A^{\mathrm{init}}x)", "", "n-th singular value of the first hidden states at t = 0, 0 if n > q")
+AX_min = measured("AX_min", r"s_n(A^{\mathrm{init}}x)", "", "n-th singular value of the first hidden states at t = 0, 0 if n > d")
 K1_pl = measured("K1_pl", r"\sup_{\|z\|\le M_Z}\|\partial_1f\|_2", "", "K₁ of (22), in closed form", exact=True)
 K2_pl = measured("K2_pl", r"\sup_E\|\partial_2f\|_2", "", "K₂ of (22) over its compact E, in closed form", exact=True)
 K22_pl = measured("K22_pl", r"\sup_E\|\partial_{22}f\|_2", "", "first term of K' over that E", exact=True)
