@@ -11,7 +11,7 @@ import sympy as sp
 from scipy.integrate import simpson
 
 from depthlimit.conformance.faults import SPECS
-from depthlimit.conformance.faults.long import Decaying, Faster, Late, Single, Slower
+from depthlimit.conformance.faults.long import Decaying, Late, Single, Slower
 from depthlimit.models import corpus_long
 from depthlimit.models.check import check, run
 from depthlimit.models.general_run import GeneralRun
@@ -46,13 +46,11 @@ def claim(label: str, edition: str = "as-printed", inputs: str = "a-priori") -> 
 
 
 def test_b_of_statement_iii_is_what_25_and_22_give_and_integrates_to_half_the_radius() -> None:
-    speeds = [c * S.ADJOINT / S.M_B for c in (S.M_B * prop7.K, S.M_B * Q.M_X, S.M_A * Q.M_X)]
-    largest = sp.Max(*speeds)
-    assert sp.simplify(full(largest * S.R_pl / (S.mu * S.R_pl / 4) / S.R_pl).subs(_values()) - 1) == 0
+    speeds = [full(c * S.ADJOINT / S.M_B).subs(_values()) for c in (S.M_B * prop7.K, S.M_B * Q.M_X, S.M_A * Q.M_X)]
+    at_start = full(S.WHERE[S.b] / S.FADING).subs(_values())
+    assert abs(sp.N(max(speeds) / at_start - 1, 30)) < 1e-25
     mu, M = sp.symbols("mu M", positive=True)
     assert sp.integrate(mu * M / 4 * sp.exp(-mu * t / 2), (t, 0, sp.oo)) == M / 2
-    assert sp.simplify(sp.integrate(sp.exp(-mu * s / 2), (s, 0, t)) - 2 / mu * (1 - sp.exp(-mu * t / 2))) == 0
-    assert sp.simplify(sp.integrate(sp.exp(-mu * s / 2), (s, t, sp.oo)) - 2 / mu * sp.exp(-mu * t / 2)) == 0
 
 
 def _values() -> dict[sp.Symbol, sp.Expr]:
@@ -266,15 +264,13 @@ def test_no_constants_serve_where_p_k_vanishes() -> None:
 
 def test_the_declared_error_of_the_loss_covers_what_another_tolerance_gives_and_is_small() -> None:
     spec = SPECS["long"]
-    fields = Fields(run(spec, NumpyImplementation()))
-    coarser = Fields(run(spec.model_copy(update={"rtol": 1e-12}), NumpyImplementation()))
-    one, other = fields["log_loss"], coarser["log_loss"]
-    assert np.all(np.abs(one.values - other.values) <= one.radius + other.radius)
-    assert float(one.radius[0, -1]) < 0.01 and float(fields["loss_left"].values) < 1e-12
-    assert np.all(np.diff(one.values[0]) > 0)
+    one, other = (run(spec.model_copy(update={"rtol": rtol}), NumpyImplementation()) for rtol in (1e-13, 1e-11))
+    loss, error = one.flow["loss"][0], one.loss_error[0]
+    assert np.all(np.abs(loss - other.flow["loss"][0]) <= error + other.loss_error[0])
+    assert error[-1] < 0.01 * loss[-1] and loss[-1] < 1e-12 * loss[0] and np.all(np.diff(loss) < 0)
 
 
-@pytest.mark.parametrize("kind", [Late, Slower, Faster, Decaying, Single])
+@pytest.mark.parametrize("kind", [Late, Slower, Decaying, Single])
 def test_what_is_wrong_only_late_is_not_noticed_on_short_flows(kind: type[NumpyImplementation]) -> None:
     """At the times of a certificate of regime local-pl, where the loss is 0.6 of what it was; of states to 1e-8 only `eq4.flow` knows."""
     known = () if issubclass(kind, Late) else ("eq4.flow", "agreement")
@@ -284,10 +280,12 @@ def test_what_is_wrong_only_late_is_not_noticed_on_short_flows(kind: type[NumpyI
     assert not seen
 
 
-def test_certified_flows_lie_between_the_instantaneous_rates() -> None:
-    records, curves = check(SPECS["long"], NumpyImplementation(), selected=claims("prop8", "certificate"))
+def test_the_loss_of_a_certified_flow_is_drawn_with_the_certified_and_the_instantaneous_rate() -> None:
+    records, curves = check(
+        SPECS["long"], NumpyImplementation(), selected=claims("prop8.long-decay", "prop8.long-chord", "certificate.decay")
+    )
     assert {r["verdict"] for r in records} == {J.HOLDS}
-    by_name = {(r["claim"], r["inputs"]): 10 ** r["log10_tightness"] for r in records if r["log10_tightness"] is not None}
-    assert by_name["certificate.decay", "a-priori"] > 0.8 and by_name["prop8.long-chord", "along-trajectory"] > 0.9
+    tight = {r["claim"]: 10 ** r["log10_tightness"] for r in records}
+    assert tight["certificate.decay"] > 0.8 and tight["prop8.long-chord"] > 0.9
     drawn = [c for c in curves if c["claim"].startswith("prop8.long-decay[")]
     assert {c["axis"] for c in drawn} == {"t"} and len(drawn) == 2

@@ -25,6 +25,7 @@ from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.paper import certificate as C
+from depthlimit.theory.paper import long_flow as L
 from depthlimit.theory.paper import prop8 as S
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper import remark1
@@ -75,14 +76,6 @@ class Slower(Late):
     def after(self, t: float, start: float) -> float:
         """0.9 of the time since."""
         return start + 0.9 * (t - start)
-
-
-class Faster(Late):
-    """Time runs at five quarters of its speed once the loss is small."""
-
-    def after(self, t: float, start: float) -> float:
-        """1.25 of the time since."""
-        return start + 1.25 * (t - start)
 
 
 class Decaying(NumpyImplementation):
@@ -175,6 +168,7 @@ _LINES: tuple[tuple[str, str, str, str, Callable[[Claim], Claim]], ...] = (
     ("long-distance", "sharpened,a-priori", "long", "2μ for μ", scaled(_root)),
     ("long-tail", "sharpened,along-trajectory", "long", "2μ for μ", scaled(_root)),
     ("long-decay", "sharpened,a-priori", "long", "2μ for μ", _put(sp.exp(-C.mu * Q.t), sp.exp(-2 * C.mu * Q.t))),
+    ("long-decay-above", "sharpened,along-trajectory", "long", "0.95 of the rate", _put(L.rate_high, L.rate_high * sp.Rational(95, 100))),
     ("long-adjoint", "sharpened,along-trajectory", "long", "the factor 2 lost", scaled(_half)),
     ("long-adjoint-decay", "sharpened,a-priori", "long", "e^{-μt} for e^{-μt/2}", _put(sp.exp(-C.mu * Q.t / 2), sp.exp(-C.mu * Q.t))),
     ("long-successive", "sharpened,a-priori", "long", "a thousandth of K̃", scaled(_half**10)),
@@ -195,7 +189,6 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _late("stop", Late, f"prop8.long-left/sharpened prop8.long-decay/sharpened {_LOSS}"),
     _late("slow", Slower, f"prop8.long-decay/sharpened {_LOSS}"),
-    _late("fast", Faster, f"prop8.long-decay-above/sharpened {_LOSS}"),
     _late("weight-decay", Decaying, "prop8.long-loss/sharpened"),
     _late("single-precision", Single, "prop8.long-loss/sharpened"),
 )
