@@ -17,7 +17,7 @@ from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
-from depthlimit.models.measure import counterexamples, euler, ladder, random_matrix, relu
+from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.measure.long_flow import LongRun
@@ -36,6 +36,8 @@ RUNS: dict[str, type] = {
     "plain-flow": Trajectory,
     "clipped-flow": Trajectory,
     "local-pl": CertificateRun,
+    "pl-ball": prop5.BallRun,
+    "pl-seeds": prop5_seeds.SeedsRun,
     "depth-ladder": ladder.LadderRun,
     "iid-ladder": ladder.IidRun,
     "euler-scheme": euler.EulerRun,
@@ -65,7 +67,7 @@ def run(spec: Spec, implementation: Implementation, arrays: ArrayStore | None = 
     return RUNS[kind](spec, store, implementation)
 
 
-def judge(claim: Claim, fields: Fields, properties: frozenset[str]) -> J.Judgement:
+def judge(claim: Claim, fields: Mapping[str, Field], properties: frozenset[str]) -> J.Judgement:
     """One claim on one run; exceptions become verdicts."""
     try:
         return claim.judge(fields, properties)
@@ -101,7 +103,7 @@ def check(
     return records, curves
 
 
-_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "control", "identities"}
+_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "averaged", "control", "identities"}
 _CURVED |= {f"prop8.{name}" for name in ("eq24", "eq25", "successive", "long-decay", "long-adjoint-decay")}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.models import corpus_general, corpus_long
+from depthlimit.models import corpus_certificate, corpus_general, corpus_long, corpus_prop5
 from depthlimit.models.spec import Spec
 
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -307,19 +307,26 @@ NETWORKS = (
     _spec("network", 2, 1, 3, 9, 12, 5, times=(0.0,), init={"kind": "iid", "seed": 32}, data=_sphere(3, 100.0)),
 )
 
-_ALL = (
-    *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL + corpus_long.QUICK),
-    *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
+_QUICK = (
+    *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
+    *(RANDOM_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS + corpus_prop5.PROP5 + corpus_certificate.QUICK + corpus_long.QUICK),
 )
+_MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
+    "quick": _QUICK,
+    "standard": (*corpus_certificate.STANDARD, *corpus_long.STANDARD),
+    "deep": (*corpus_certificate.DEEP, corpus_prop5.DEEP),
+}
 WITNESSES = {
     "eq13-witness": PLAIN[3],
     "appendix-d-witness": RELU[6],
     "sum-norm-witness": SUM_NORM,
     **corpus_general.WITNESSES,
+    **corpus_prop5.WITNESSES,
     **corpus_long.WITNESSES,
 }
 
 
-def corpus() -> tuple[Spec, ...]:
-    """Every Spec of the corpus, in its fixed order."""
-    return _ALL
+def corpus(profile: str = "quick") -> tuple[Spec, ...]:
+    """The Specs of a profile (quick, standard or deep), in their fixed order: those of the profiles before it come first."""
+    profiles = list(_MORE)
+    return tuple(spec for name in profiles[: profiles.index(profile) + 1] for spec in _MORE[name])

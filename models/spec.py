@@ -233,13 +233,45 @@ class GeneralEuler(_Frozen):
 class LocalPL(_Frozen):
     """A PL certificate around the paper's initialisation; labels are scaled to the loss that it admits.
 
-    `fraction`: of the path length τ = 2√ℓ(0)/μ that maximises the admissible loss (the radii of the ball are about proportional to it).
-    `points`: how many parameters in the ball are tried; their seed is the initialisation's.
+    `fraction`: of the path length that maximises the admissible loss: ∫√ℓ for the sup ball (its radii are about proportional to it), the
+    radius for those of averages ("spectral" has a sharper bound of the activations, "stacked" counts the gradients in A and B).
+    `points`: how many parameters in the ball are tried; their seed is the initialisation's. `starts`: of the adversary's search in it.
+    `labels`: "hardest" puts the direction in which the PL ratio at the centre is least in the place of the data's labels. `excess`: the
+    labels are so many times those that are admitted; above 1 the flow may leave the ball.
     """
 
     kind: Literal["local-pl"] = "local-pl"
     fraction: float = Field(0.25, gt=0, le=1)
     points: int = Field(16, ge=1, le=10_000)
+    ball: Literal["sup", "averaged", "spectral", "stacked"] = "sup"
+    starts: int = Field(1, ge=1, le=10_000)
+    labels: Literal["given", "hardest"] = "given"
+    excess: float = Field(1.0, ge=1, le=1e6)
+
+
+class PLBall(_Frozen):
+    """Points of the ball of Definition 1 around the paper's initialisation, not trained: Proposition 5 line by line.
+
+    ball: radius c₃/√(nq) as printed, that of the sharpened edition, or (47): ½, ½, 1 and √(2qm) for A, B, V_k and W_k.
+    order: r of η_r(σ).
+    points: random directions, beside the centre and two directions chosen to do harm; 0 leaves the centre alone.
+    state: A (q,d), V (L,q,m), W (L,m,q), B (dout,q), one more point wherever it lies.
+    """
+
+    kind: Literal["pl-ball"] = "pl-ball"
+    ball: Literal["printed", "sharpened", "line-47"] = "printed"
+    order: int = Field(2, ge=2, le=12)
+    points: int = Field(2, ge=0, le=10_000)
+    state: ArraySet | None = None
+
+
+class PLSeeds(_Frozen):
+    """Proposition 5 over seeds: `draws` initialisations and data sets, from seeds init.seed + i and data.seed + i; `flows` are trained."""
+
+    kind: Literal["pl-seeds"] = "pl-seeds"
+    order: int = Field(2, ge=2, le=12)
+    draws: int = Field(100, ge=20, le=100_000)
+    flows: int = Field(4, ge=1, le=1000)
 
 
 class GeneralFlow(_Frozen):
@@ -312,6 +344,8 @@ Regime = Annotated[
     | EulerLadder
     | GeneralEuler
     | LocalPL
+    | PLBall
+    | PLSeeds
     | GeneralFlow
     | GeneralLong
     | LongFlow
@@ -367,6 +401,17 @@ class Spec(_Frozen):
             raise ValueError(f"regime {kind} {'needs a' if kind == 'clipped-flow' else 'has no'} clip, got {self.clip}")
         if kind in ("local-pl", "long-flow") and (self.init.kind != "paper" or self.q < self.d + self.dout):
             raise ValueError(f"regime {kind} needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
+        if isinstance(self.regime, PLBall | PLSeeds):
+            odd = {"sin": True, "erf": True, "one_minus_cos": False, "one_minus_gauss": False}.get(self.activation.name)
+            if odd is None or odd != bool(self.regime.order % 2):
+                raise ValueError(
+                    f"regime {kind} needs η_r(σ) != 0 in closed form: sin or erf and r odd, one_minus_cos or one_minus_gauss and r even; "
+                    f"got {self.activation.name}, r={self.regime.order}"
+                )
+            if self.init.kind != "paper" or self.clip is not None:
+                raise ValueError(f"regime {kind} needs the paper's initialisation and no clip, got {self.init.kind}, {self.clip}")
+            if kind == "pl-seeds" and self.data.kind != "sphere":
+                raise ValueError(f"regime pl-seeds needs data drawn on the sphere, got {self.data.kind}")
         general = isinstance(self.regime, GeneralFlow)
         if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
             raise ValueError(

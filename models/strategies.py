@@ -180,7 +180,10 @@ def _local_pl(draw: st.DrawFn) -> Spec:
     name, a, b = draw(st.sampled_from([("one_minus_cos", 3.0, 1.5), ("one_minus_cos", 3.0, 2.0), ("sin", 3.0, 2.0)]))
     spec = Spec.model_validate(
         {
-            "regime": {"kind": "local-pl", "fraction": draw(st.sampled_from([0.25, 0.5, 1.0])), "points": 8},
+            "regime": {
+                **{"kind": "local-pl", "fraction": draw(st.sampled_from([0.25, 0.5, 1.0])), "points": 8},
+                "ball": draw(st.sampled_from(["sup", "averaged", "spectral", "stacked"])),
+            },
             "d": d,
             "dout": 1,
             "q": d + draw(st.integers(1, 2)),
@@ -275,6 +278,30 @@ def _general_long(draw: st.DrawFn) -> Spec:
 
 
 @st.composite
+def _pl_ball(draw: st.DrawFn) -> Spec:
+    """Small networks at points of the balls of (47) and of the sharpened Proposition 5; wide enough for s_min(S̄) in the second."""
+    d, dout, n = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    ball = draw(st.sampled_from(["line-47", "sharpened"]))
+    name, order = draw(st.sampled_from([("sin", 3), ("erf", 3), ("one_minus_cos", 2), ("one_minus_gauss", 2)]))
+    scale = st.sampled_from([0.1, 0.5, 1.0, 2.0])
+    return Spec.model_validate(
+        {
+            "regime": {"kind": "pl-ball", "ball": ball, "order": order, "points": draw(st.integers(1, 6))},
+            "d": d,
+            "dout": dout,
+            "q": d + dout + draw(st.integers(0, 2)),
+            "m": draw(st.integers(1, 12)) if ball == "line-47" else draw(st.sampled_from([32, 64, 128])),
+            "L": draw(st.integers(1, 10)),
+            "n": n,
+            "times": (0.0,),
+            "activation": {"name": name, "a": draw(scale), "b": draw(st.sampled_from([0.5, 1.0, 1.5]))},
+            "init": {"kind": "paper", "seed": draw(SEEDS)},
+            "data": {"kind": "sphere", "seed": draw(SEEDS), "labels": "orthogonal" if n > d and ball == "sharpened" else "gaussian"},
+        }
+    )
+
+
+@st.composite
 def _random_matrix(draw: st.DrawFn) -> Spec:
     sizes = {"d": 1, "dout": 1, "q": draw(st.integers(1, 6)), "m": draw(st.integers(1, 40)), "L": 1, "n": 1}
     level = draw(st.sampled_from([1.0, 1.1, 1.3, 2.0, 3.0, 4.0]))
@@ -313,6 +340,7 @@ def specs(kind: str) -> st.SearchStrategy[Spec]:
         "network": _one_state,
         "random-matrix": _random_matrix,
         "relu": _relu,
+        "pl-ball": _pl_ball,
     }
     if kind not in makers:
         raise ValueError(f"no strategy for regime {kind!r}; there are {', '.join(makers)}")
@@ -336,18 +364,8 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
 
 
 GENERATED = (
-    *(
-        "plain-flow",
-        "clipped-flow",
-        "network",
-        "euler-scheme",
-        "general-euler",
-        "local-pl",
-        "general-flow",
-        "general-long",
-        "random-matrix",
-        "relu",
-    ),
+    *("plain-flow", "clipped-flow", "network", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix", "relu"),
+    *("pl-ball", "general-long"),
 )
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from depthlimit import __version__
+from depthlimit.models import detectable
 from depthlimit.models.check import applicable
 from depthlimit.models.constants import tables
 from depthlimit.models.corpus import WITNESSES, corpus
@@ -41,15 +42,15 @@ PROFILES = {"quick": "dev", "standard": "ci", "deep": "nightly"}
 COUNTS = {  # generated Specs per regime
     "quick": {
         **{"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
-        **{"random-matrix": 1, "relu": 1, "network": 10, "general-long": 1},
+        **{"random-matrix": 1, "relu": 1, "network": 10, "pl-ball": 2, "general-long": 1},
     },
     "standard": {
         **{"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},
-        **{"random-matrix": 10, "relu": 10, "network": 500, "general-long": 40},
+        **{"random-matrix": 10, "relu": 10, "network": 500, "pl-ball": 40, "general-long": 40},
     },
     "deep": {
         **{"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "general-euler": 1000, "local-pl": 400, "general-flow": 3000},
-        **{"random-matrix": 200, "relu": 200, "network": 100_000, "general-long": 1000},
+        **{"random-matrix": 200, "relu": 200, "network": 100_000, "pl-ball": 1000, "general-long": 1000},
     },
 }
 _AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more
@@ -170,7 +171,7 @@ def make_plan(
     else:
         from depthlimit.models.strategies import draw
 
-        units = [Unit(s, "corpus") for s in corpus()]
+        units = [Unit(s, "corpus") for s in corpus(profile)]
         wanted = {regime for c in selected for regime in c.regimes}
         for kind, count in (COUNTS[profile] if counts is None else counts).items():
             if kind in wanted and count:
@@ -189,7 +190,7 @@ def cost(spec: Spec) -> float:
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
     if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "relu", "counterexamples", "general-long"):
         return float(sum(depths))
-    if spec.regime.kind in ("general-euler", "network"):
+    if spec.regime.kind in ("general-euler", "network", "pl-ball"):
         return float(spec.L)
     kinks = 8 if spec.clip is not None and spec.clip.kind == "coordinate" else 1
     return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)
@@ -351,15 +352,16 @@ def run(
 
 
 def finish(out: Path, **more: Any) -> dict[str, Any]:
-    """Write summary.json from the records and constants.json from the plan, and close run.json."""
+    """Write summary.json from the records and constants.json from the plan, and close run.json with what could be detected."""
     registry = {c.id: c for c in claims()}
     summary = summarise((json.loads(text) for text in read_lines(out / "records.jsonl")), registry)
     write_json(out / "summary.json", summary)
     identity_now = json.loads((out / "run.json").read_text())
-    specs = (Spec.model_validate(json.loads(text)["spec"]) for text in read_lines(out / "plan.jsonl"))
+    specs = [Spec.model_validate(json.loads(text)["spec"]) for text in read_lines(out / "plan.jsonl")]
     with single_threaded():
         write_json(out / "constants.json", tables(specs, claims(*identity_now["only"]), stored(out / "arrays")))
-    write_json(out / "run.json", {**identity_now, "finished": _now(), **more})
+        changes = [] if identity_now["only"] else detectable.tables(specs)
+    write_json(out / "run.json", {**identity_now, "detectable": changes, "finished": _now(), **more})
     return summary
 
 

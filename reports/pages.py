@@ -88,6 +88,7 @@ def render(
             page=statement,
             overview=views.overview(statement),
             sections=views.sections(run, statement, vocabulary),
+            detectable=tables.detectable(run) if statement.prefix == "certificate" else [],
             proof=next((p.file for p in proved if p.page is statement), None),
         )
     for proof in proved:

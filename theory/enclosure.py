@@ -118,6 +118,12 @@ def _extreme(f: Callable[[Array, Array], Array], a: Ball, b: Ball) -> Ball:
     return _number(f(a.lo, b.lo), f(a.hi, b.hi))
 
 
+def _floor(a: Ball) -> Ball:
+    """The floors of both ends, which are exact: one integer unless the enclosure holds a jump."""
+    lo, hi = np.floor(a.lo), np.floor(a.hi)
+    return Ball(lo, hi, np.maximum(np.abs(lo), np.abs(hi)), lo / 2 + hi / 2)
+
+
 Definitions = Mapping[sp.Symbol, sp.Expr]
 
 
@@ -152,6 +158,8 @@ def evaluate(expression: sp.Expr, fields: Mapping[str, Field], where: Definition
             out = _monotone(np.exp, go(e.args[0]))
         elif isinstance(e, sp.log):
             out = _monotone(np.log, go(e.args[0]))
+        elif isinstance(e, sp.floor):
+            out = _floor(go(e.args[0]))
         elif isinstance(e, sp.Max):
             out = reduce(lambda a, b: _extreme(np.maximum, a, b), map(go, e.args))
         elif isinstance(e, sp.Min):

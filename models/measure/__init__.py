@@ -18,6 +18,8 @@ from depthlimit.models.measure import (  # noqa: F401
     momentum,
     network,
     prop3_steps,
+    prop5,
+    prop5_seeds,
     prop7_steps,
     random_matrix,
     relu,

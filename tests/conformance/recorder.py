@@ -88,7 +88,7 @@ class Recorder:
 
     def ordered(self) -> list[Collected]:
         """The corpus in its order, then generated Specs by regime in the order in which they were drawn."""
-        place = {spec.canonical(): i for i, spec in enumerate(corpus())}
+        place = {spec.canonical(): i for i, spec in enumerate(corpus(self.config.option.depthlimit_profile))}
         mine = [c for c in self.units.values() if c.unit.origin == "corpus"]
         drawn = [c for c in self.units.values() if c.unit.origin == "generated"]
         return [

@@ -38,6 +38,7 @@ EXAMPLES = {
         "random-matrix": 4,
         "relu": 4,
         "network": 20,
+        "pl-ball": 5,
     },
 }
 
@@ -82,9 +83,15 @@ def _unit(origin: str, spec: Spec, records: list[dict[str, Any]], curves: list[d
     }
 
 
-def test_corpus(claim: Claim, regime: str, depthlimit_subject: Subject, depthlimit_kept: list[dict[str, Any]]) -> None:
+def test_corpus(
+    claim: Claim,
+    regime: str,
+    depthlimit_subject: Subject,
+    depthlimit_kept: list[dict[str, Any]],
+    pytestconfig: pytest.Config,
+) -> None:
     found = []
-    for spec in corpus():
+    for spec in corpus(pytestconfig.option.depthlimit_profile):
         if spec.regime.kind == regime:
             records, curves, printed = depthlimit_subject.on_corpus(spec)
             own = [record for record in records if claim_id(record) == claim.id]

@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3 and 4.1 (to Theorem 4's equation (9)), A.1, A.2, A.4 and B.1 to B.3 display stands in the registry.
+"""Every line that Sections 1, 3, 4.1 and 4.2, A.1, A.2, A.4 and B.1 to B.6 and Lemma 18 display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -10,8 +10,8 @@ import pytest
 
 from depthlimit.theory.registry import claims
 
-NUMBERED = [*range(1, 10), *range(11, 26), *range(32, 37)]
-PAGES = {*range(1, 9), *range(14, 21), *range(23, 26), 31, 32}
+NUMBERED = [*range(1, 26), *range(32, 37), *range(46, 54)]
+PAGES = {*range(1, 9), *range(14, 21), *range(23, 26), *range(31, 38)}
 
 # page, display, labels separated by spaces, or the reason in parentheses
 UNNUMBERED: tuple[tuple[int, str, str], ...] = (
@@ -26,6 +26,11 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (5, "Proposition 3: max(‖V_{k+1} - V_k‖, ‖W_{k+1} - W_k‖) <= K/L", "prop3.gap prop3.rate"),
     (6, "‖𝒱(s', t) - 𝒱(s, t)‖ <= K|s' - s|, and 𝒲", "section4.lipschitz-V section4.lipschitz-W"),
     (6, "the bounds of (7) diverge exponentially with T", "section4.growth-of-M"),
+    (6, "Definition 1: the ball, and |∂_Aℓ|² + LΣ|∂_{Z_k}ℓ|² + |∂_Bℓ|² >= μℓ", "prop5.pl prop5.sharp-pl certificate.pl"),
+    (6, "Proposition 5: q >= d + d', m >= c₁n, L >= c₂√(nq); M and μ", "prop5.pl prop5.radius prop5.mu-root"),
+    (6, "the width scales only linearly with n", "(c₁ holds no n, which its formula shows: prop5.c1; c₁ >= 1024r is prop5.eta-bound)"),
+    (6, "δ is small if n grows at most polynomially with d", "(an asymptotic statement; remark2.order has its step)"),
+    (7, "(i)-(iv): limits as t and L tend to infinity", "(limits: Proposition 8, of which Appendix A.2 speaks, and Proposition 15)"),
     (7, "V_k(0) = 𝒱₀(k/L), W_k(0) = 𝒲₀(k/L), K(x, x')", "section43.start-V section43.start-W section43.covariance"),
     (14, "‖g(u, v) - g(u', v')‖ <= K‖u - u'‖ + K‖v - v'‖, four times", "(defines what Lipschitz means; nothing about the network)"),
     (15, "‖∂₂₂f‖₂ = sup‖∂₂₂f u‖₂", "(defines a norm; that norm is what prop7.mean-value uses)"),
@@ -90,6 +95,44 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (32, "M, M_0, M_π", "prop3.M0 prop3.M-pi-A prop3.M-pi-Z prop3.M-pi-B"),
     (32, "‖A(0)‖ = √d, ‖V(0)‖ = 0, ‖W(0)‖ <= 2√(qm), ‖B(0)‖ = √d'", "prop3.start-A prop3.start-B prop3.event lemma20.tail"),
     (32, "Z_k(0) = Z_{k+1}(0)", "prop3.start-layers"),
+    (32, "M = min(η/(32K_σ√(2nq)), ½)", "prop5.radius prop5.half"),
+    (32, "σ is bounded and not constant, hence no polynomial", "(about functions; a σ of the catalogue with η_r != 0 is what is used)"),
+    (32, "ℓ = |Bh_L - y|²/n, p_k = ∂ℓ/∂h_k", "prop5.loss prop5.p-last"),
+    (33, "s_min(B) >= s_min(B̄) - |B - B̄| = 1 - |B - B̄| >= ½", "prop5.smin-B prop5.smin-half"),
+    (33, "|h_{k+1}| <= |h_k| + ... <= (1 + 2√2K_σ/L)|h_k|", "prop5.h-growth prop5.h-step"),
+    (33, "p_k = p_{k+1} + Wᵀ((Vᵀp_{k+1}) ⊙ σ'(Wh_k/√q))/(L√(qm))", "eq13.layer prop5.p-growth"),
+    (33, "|p_k| >= |p_{k+1}| - ... >= (1 - 2√2K_σ/L)|p_{k+1}|", "prop5.p-growth prop5.p-step"),
+    (33, "|p_k| >= exp(-2√2K_σ)|p_L|", "prop5.p-power"),
+    (33, "p_L = (2/n)Bᵀ(Bh_L - y)", "prop5.p-last"),
+    (33, "|p_L| >= (2/n)s_min(B)|Bh_L - y| >= √(ℓ/n)", "prop5.p-last-lower prop5.p-last-loss"),
+    (33, "|p_k| <= (3/√n)exp(2√2K_σ)√ℓ", "prop5.p-upper"),
+    (33, "∂ℓ/∂V_{k+1} = p_{k+1}σ(W_{k+1}h_k/√q)ᵀ/(L√m)", "prop5.grad-V"),
+    (34, "s_min(σ(Wh/√q)) >= s_min(σ(W̄Āx/√q)) - |...|", "prop5.s-perturbed"),
+    (34, "s_min(σ(W̄Āx/√q)) = s_min(σ(W̃x̃))", "prop5.s-tilde"),
+    (34, "the probability, and s_min(σ(W̄Āx/√q)) >= √mη/4", "prop5.delta-34 prop5.frequency"),
+    (34, "|σ(Wh/√q) - σ(W̄Āx/√q)| <= (K_σ/√q)(...)", "prop5.drift-split"),
+    (34, "|h_k - Ax| <= (4√2K_σk/L)exp(2√2K_σ)√(qn)", "prop5.h-drift"),
+    (34, "|Ax - Āx| <= |A - Ā||x| <= η/(32√2K_σ)", "prop5.A-drift prop5.A-drift-bound"),
+    (34, "putting together, C₁, C₂", "prop5.drift prop5.drift-constants"),
+    (34, "C₁√n <= √mη/32; s_min >= √m(3η/16 - ...) >= √mη/8", "prop5.c1-used prop5.s-layer prop5.s-eighth"),
+    (34, "|∂ℓ/∂V_{k+1}| >= C₃η√ℓ/(L√n)", "prop5.grad-V-layer"),
+    (34, "the sum over layers, three lines", "prop5.sum prop5.range prop5.sum-floor prop5.pl-proved"),
+    (35, "⌊x⌋ >= x/2 for x >= 1", "prop5.floor"),
+    (35, "c₁, c₂, c₃, c₄, δ", "prop5.c1 prop5.c2 prop5.radius prop5.c4 prop5.mu-root prop5.delta-34 prop5.frequency"),
+    (35, "Remark 2: v_x² of the sphere does not depend on d, of Diracs grows like d", "remark2.dirac remark2.order remark2.first-terms"),
+    (35, "M = c₃/√(nq), μ = c₄/(n√n q), μ̃ < μ", "prop5.radius prop5.mu-root thm6.weaker"),
+    (35, "c₄/(n√n q) >= max(M_BK, M_BM_X, M_AM_X)(8e^K/M)sup√ℓ(0)", "thm6.condition"),
+    (35, "F = BAx = 0, ℓ(0) = (1/n)Σ|y_i|²", "thm6.loss0"),
+    (35, "(1/n)Σ|y_i|² <= C", "thm6.C thm6.condition"),
+    (36, "Remark 3", "remark3.width"),
+    (36, "Lemmas 16 and 17", "(existence of solutions; that of the flows is what identities.displacement bounds)"),
+    (37, "Lemma 18", "lemma18.perturbation lemma18.left lemma18.right"),
+    (37, "s_min(A + A') >= s_min(A) - s_max(A'), s_max(A') = |A|₂ <= |A|_F", "lemma18.loyka lemma18.operator lemma18.frobenius"),
+    (37, "|AB|² = Tr(ABBᵀAᵀ) = Tr(BBᵀAᵀA) >= λ_min(AᵀA)|B|²", "lemma18.trace lemma18.eigenvalue lemma18.square"),
+    (37, "Lemma 19: limits of double sequences", "(a limit)"),
+    (37, "Lemma 20, five lines", "lemma20.laurent-massart lemma20.root lemma20.root-bound lemma20.linear lemma20.threshold"),
+    (37, "Lemma 20, and the inclusion of events", "lemma20.tail lemma20.inclusion lemma20.chi-square"),
+    (33, "the event of Lemma 20", "prop5.event"),
 )  # fmt: skip
 
 

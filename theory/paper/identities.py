@@ -69,7 +69,7 @@ _identity(
     Q.speed2,
     r"-\frac{d\ell}{dt} = \|\dot A\|_F^2 + \frac1L\sum_k\|\dot Z_k\|^2 + \|\dot B\|_F^2",
     "The loss falls at the weighted squared speed.",
-    regimes=("plain-flow", "long-flow"),
+    regimes=("plain-flow", "local-pl", "long-flow"),
     premises=("eq4.A", "eq4.V", "eq4.W", "eq4.B"),
 )
 _identity(

@@ -12,6 +12,7 @@ from typing import Any
 
 from depthlimit.conformance.faults import (
     adjoint,
+    certificates,
     comparison,
     consistency,
     controls,
@@ -23,6 +24,7 @@ from depthlimit.conformance.faults import (
     numerics,
     odes,
     planting,
+    prop5,
     statements,
     steps,
     variational,
@@ -43,7 +45,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, long),
+    *(statements, general, consistency, controls, variational, steps, comparison, prop5, certificates, long),
 )
 # Their comparison equations cost as much as all other claims together.
 _COSTLY = tuple(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order"))
