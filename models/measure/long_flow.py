@@ -53,8 +53,8 @@ def losses(run: LongRun) -> Mapping[str, Field]:
     end = float(loss[0, -1] / start[0, 0])
     return {
         "loss_left": number(end, end * float(run.loss_error[0, -1] / loss[0, -1] + off[0, 0])),
-        "log_loss": Field(value, radius + off, BT),
-        "log_loss_ref": Field(known, own + off, BT),
+        "log_loss": Field(value, radius + off, BT, np.maximum(value, 1.0)),  # 1: a radius of 1e-3 is a part in a thousand of the loss
+        "log_loss_ref": Field(known, own + off, BT, np.maximum(known, 1.0)),
     }
 
 
