@@ -262,6 +262,21 @@ def test_no_constants_serve_where_p_k_vanishes() -> None:
 # --- the flow in the long run
 
 
+@pytest.mark.parametrize(
+    ("spec", "change", "message"),
+    [
+        (corpus_long.SCALAR, {"train": "VW"}, "trains A and B too"),
+        (corpus_long.SCALAR, {"clip": {"kind": "smooth", "radius": 1.0}}, "has no clip"),
+        (corpus_long.SCALAR, {"init": {"kind": "paper", "seed": 0}}, "affine or arrays"),
+        (corpus_long.LONG[0], {"train": "VW"}, "trains A and B too"),
+        (corpus_long.LONG[0], {"q": 3}, "q >= d \\+ dout"),
+    ],
+)
+def test_specs_of_what_is_no_long_flow_are_refused(spec: Spec, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Spec.model_validate({**spec.to_json(), **change})
+
+
 def test_the_declared_error_of_the_loss_covers_what_another_tolerance_gives_and_is_small() -> None:
     spec = SPECS["long"]
     one, other = (run(spec.model_copy(update={"rtol": rtol}), NumpyImplementation()) for rtol in (1e-13, 1e-11))
