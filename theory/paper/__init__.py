@@ -26,6 +26,8 @@ from depthlimit.theory.paper import hypotheses
 from depthlimit.theory.paper import conservation
 from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped
+from depthlimit.theory.paper import prop8, prop8_steps, prop8_differences, remark1
+from depthlimit.theory.paper import long_flow
 from depthlimit.theory.paper import theorem4
 from depthlimit.theory.paper import comparison
 from depthlimit.theory.paper import hermite, lemma21, lemma21_differences

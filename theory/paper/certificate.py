@@ -49,6 +49,7 @@ SPEEDS = {
     ),
     "W": (Q.moved_W, Q.R_W, P_hat * Q.K_sigma * Q.R_V * H2 / sp.sqrt(Q.q * Q.m)),
 }
+FOLLOWED = ("stays-A", "stays-B", "stays-V", "stays-W", "rate", "decay")  # what speaks of the flow, checked on long ones too
 _SOURCE = Source("certificate", "Proposition 5 and (10) per draw, sup ball")
 _NEEDS = frozenset({"lipschitz", "zero-at-zero"})
 BALL = (
@@ -82,7 +83,7 @@ def _certify(
             relation,
             rhs,
             _SOURCE,
-            ("local-pl",),
+            ("local-pl", "long-flow") if label in FOLLOWED else ("local-pl",),
             meaning,
             tex,
             role=role,
