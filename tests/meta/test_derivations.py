@@ -15,12 +15,12 @@ import pytest
 import sympy as sp
 
 from depthlimit.conformance import derivations as D
-from depthlimit.conformance.derivations import certificates, model, tools
+from depthlimit.conformance.derivations import certificates, model, prop5_steps, prop8_steps, tools
 from depthlimit.conformance.derivations.lines import Lines
 from depthlimit.conformance.faults.planting import redefined, scaled
 from depthlimit.theory import registry
 from depthlimit.theory.claim import Claim
-from depthlimit.theory.paper import certificate, lemma20, prop2, prop2_steps, prop3, prop7, prop8, prop11_setting, variational
+from depthlimit.theory.paper import certificate, lemma20, prop2, prop2_steps, prop3, prop7, prop8, prop11_setting, theorem6, variational
 from depthlimit.theory.paper import prop5_setting as prop5
 from depthlimit.theory.paper import quantities as Q
 
@@ -204,14 +204,35 @@ def test_a_constant_that_is_weakened_or_tightened_is_noticed(name: str) -> None:
     assert D.unequal(mutant) == {place}
 
 
+LEFT = ("c1", "c2", "c4", "c1-used", "h0-bound", "drift-constants", "s-layer")
+
+
+@pytest.mark.parametrize("label", LEFT)
+def test_a_left_side_with_constants_of_its_own_is_noticed_when_it_is_changed(label: str) -> None:
+    (claim,) = registry.claims(f"prop5.{label}")
+    assert D.rule_for(claim) is not None
+    rule = D.RULES[claim.label][0]
+    with suppress(ValueError):  # or else another right side follows from it
+        assert not D.equal(sp.sympify(claim.rhs), rule(Lines(replace(claim, lhs=2 * claim.lhs - claim.lhs.coeff(prop5.at_s) * prop5.at_s))))
+
+
 # --- model and tools
 
 
-@pytest.mark.parametrize("block", certificate.SPEEDS)
-def test_the_speeds_of_the_certificate_are_those_of_its_proof_and_their_mutants_are_noticed(block: str) -> None:
-    speed, derived = certificate.SPEEDS[block][2], certificates.speeds()[block]
-    assert D.equal(speed, derived)
-    assert not [how for how, changed in changes(speed) if changed != speed and D.equal(changed, derived)]
+IN_HYPOTHESES: dict[str, tuple[sp.Expr, Callable[[], sp.Expr]]] = {
+    **{f"g_{k}": (speed, lambda k=k: certificates.speeds()[k]) for k, (_, _, speed) in certificate.SPEEDS.items()},  # type: ignore[misc]
+    "μ♯": (prop8.WHERE[prop8.mu_sharp], lambda: prop8_steps.known_here()[prop8.mu_sharp]),
+    "C on the event": (theorem6.C_EVENT, prop8_steps.largest_loss_on_the_event),
+    "δ, sharpened": (prop5.DELTA_SHARP, prop5_steps.failure_sharpened),
+}
+
+
+@pytest.mark.parametrize("name", IN_HYPOTHESES)
+def test_constants_of_hypotheses_alone_are_those_of_the_proof_and_their_mutants_are_noticed(name: str) -> None:
+    registered, derive = IN_HYPOTHESES[name]
+    derived = derive()
+    assert D.equal(registered, derived)
+    assert not [how for how, changed in changes(registered) if changed != registered and D.equal(changed, derived)]
 
 
 def test_the_bounds_of_the_module_on_second_derivatives_are_the_norms() -> None:

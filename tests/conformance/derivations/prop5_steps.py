@@ -102,6 +102,13 @@ def known() -> Definitions:
     }
 
 
+def failure_sharpened() -> sp.Expr:
+    """δ of the sharpened edition: the level ¼ of mη²/4, and each pair of samples once."""
+    pairs = sp.summation(Q.n - _j, (_j, 1, Q.n))
+    quarter = sp.Rational(1, 4)
+    return P.delta_W + level(quarter, Q.m * P.eta**2 * quarter) + pairs * known()[P.delta_x] / Q.n**2
+
+
 def in_constants(expression: sp.Expr) -> sp.Expr:
     """With C₁ and C₂ for what they stand for."""
     c_1, by_c_1 = known()[P.C_1], known()[P.C_2] / P.C_1

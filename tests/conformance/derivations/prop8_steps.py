@@ -242,6 +242,11 @@ def _value_of_M(expression: sp.Expr) -> sp.Expr:
     return expression * (known()[B.M] / B.M) ** 2
 
 
+def largest_loss_on_the_event() -> sp.Expr:
+    """The same where |W̄| is as large as Lemma 20 lets it be."""
+    return _value_of_M(_largest_loss(_suprema().subs(B.W_bar, B.EVENT_W[0].rhs)))
+
+
 _SIX: dict[str, Rule] = {
     "thm6.C": lambda line: _largest_loss(_suprema()),
     "thm6.condition": lambda line: _right_of_22(B.loss_start, _suprema()),
