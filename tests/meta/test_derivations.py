@@ -15,7 +15,8 @@ import pytest
 import sympy as sp
 
 from depthlimit.conformance import derivations as D
-from depthlimit.conformance.derivations import certificates, model, prop5_steps, prop8_steps, tools
+from depthlimit.conformance.derivations import certificates, model, prop5_constants, prop8_steps, tools
+from depthlimit.conformance.derivations import theorem6 as derived6
 from depthlimit.conformance.derivations.lines import Lines
 from depthlimit.conformance.faults.planting import redefined, scaled
 from depthlimit.theory import registry
@@ -221,9 +222,9 @@ def test_a_left_side_with_constants_of_its_own_is_noticed_when_it_is_changed(lab
 
 IN_HYPOTHESES: dict[str, tuple[sp.Expr, Callable[[], sp.Expr]]] = {
     **{f"g_{k}": (speed, lambda k=k: certificates.speeds()[k]) for k, (_, _, speed) in certificate.SPEEDS.items()},  # type: ignore[misc]
-    "μ♯": (prop8.WHERE[prop8.mu_sharp], lambda: prop8_steps.known_here()[prop8.mu_sharp]),
-    "C on the event": (theorem6.C_EVENT, prop8_steps.largest_loss_on_the_event),
-    "δ, sharpened": (prop5.DELTA_SHARP, prop5_steps.failure_sharpened),
+    "μ♯": (prop8.WHERE[prop8.mu_sharp], lambda: prop8_steps.known()[prop8.mu_sharp]),
+    "C on the event": (theorem6.C_EVENT, derived6.largest_loss_on_the_event),
+    "δ, sharpened": (prop5.DELTA_SHARP, prop5_constants.failure_sharpened),
 }
 
 

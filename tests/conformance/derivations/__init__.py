@@ -22,6 +22,7 @@ from depthlimit.conformance.derivations import (
     prop8_steps,
     prop11_steps,
     successive,
+    theorem6,
 )
 from depthlimit.conformance.derivations.lines import Definitions, Lines
 from depthlimit.theory import registry
@@ -73,6 +74,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (lemma21.RULES, lemma21.constants),
     (prop5_steps.RULES, prop5_steps.constants),
     (prop8_steps.RULES, prop8_steps.constants),
+    (theorem6.RULES, theorem6.constants),
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
 )

@@ -9,7 +9,7 @@ import sympy as sp
 
 from depthlimit.conformance.derivations import model
 from depthlimit.conformance.derivations.lines import Definitions, Lines
-from depthlimit.conformance.derivations.prop5_steps import branch, by_loss, moved, shrunk
+from depthlimit.conformance.derivations.prop5_constants import branch, by_loss, moved, shrunk
 from depthlimit.conformance.derivations.tools import euclidean, gronwall, layers, supremum_over_disc, triangle, v, w
 from depthlimit.theory.paper import averaged as A
 from depthlimit.theory.paper import certificate as C

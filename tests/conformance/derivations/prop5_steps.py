@@ -1,128 +1,42 @@
-"""Lemma 18 and Appendix B.5: each right side from the lines before it and its hypotheses, the constants from the shares that they leave."""
+"""Lemma 18 and Appendix B.5: each right side from the lines before it and its hypotheses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import sympy as sp
 
-from depthlimit.conformance.derivations.lemma21 import gaussian, level
 from depthlimit.conformance.derivations.lines import Definitions, Lines
+from depthlimit.conformance.derivations.prop5_constants import (
+    HALF,
+    ROOT_M,
+    START,
+    W_EVENT,
+    branch,
+    by_A,
+    by_loss,
+    first_constant,
+    in_a,
+    in_constants,
+    known,
+    moved,
+    proved,
+    shrunk,
+)
 from depthlimit.conformance.derivations.tools import bounded, chain_rule, discrete_gronwall, layers, triangle
-from depthlimit.theory import registry
-from depthlimit.theory.paper import lemma21
 from depthlimit.theory.paper import prop5_setting as P
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.paper.lemma20 import N
 from depthlimit.theory.paper.prop11_setting import k_step as k
 
 Rule = Callable[[Lines], sp.Expr]
-_HALF, _ROOT_M, _EIGHTH = sp.Rational(1, 2), sp.sqrt(Q.m), sp.Rational(1, 8)
 _j = sp.Symbol("j", integer=True)
 _y = sp.Symbol("y", positive=True)
-_x = sp.symbols("x_1:4")
-_V, _W_EVENT = sp.Integer(1), sp.sqrt(2 * Q.q * Q.m)  # (48), and the event of Lemma 20
-_START = _ROOT_M * P.eta / 4  # s_min(S̄) on the event of Lemma 21
-
-
-def branch(v: sp.Expr, w: sp.Expr, h: sp.Expr) -> sp.Expr:
-    """|V σ(Wh/√q)|/√m."""
-    return chain_rule((v, chain_rule((Q.K_sigma, w * h / sp.sqrt(Q.q))))) / _ROOT_M
-
-
-def moved(W: sp.Expr, h: sp.Expr, bar: sp.Expr, h_drift: sp.Expr, A_drift: sp.Expr) -> sp.Expr:
-    """σ(Wh/√q) - σ(W̄Āx/√q), σ entry by entry and Wh - W̄Āx = (W - W̄)h + W̄(h - Ax) + W̄(A - Ā)x."""
-    parts = (W * h, bar * h_drift, bar * A_drift)
-    return chain_rule((Q.K_sigma, triangle(sum(_x), dict(zip(_x, parts, strict=True))) / sp.sqrt(Q.q)))
-
-
-def shrunk(kept: sp.Expr) -> sp.Expr:
-    """(1 - kept/L)^L."""
-    return discrete_gronwall((1 - kept / Q.L) * _y, _y, sp.Integer(1), Q.L, Q.L)
-
-
-@cache
-def _by_A() -> sp.Expr:
-    """The radius at which W̄(A - Ā)x moves σ by an eighth of s_min(S̄)."""
-    (radius,) = sp.solve(moved(sp.Integer(0), sp.Integer(0), _W_EVENT, sp.Integer(0), _y * P.root_nq) - _START * _EIGHTH, _y)
-    return radius
-
-
-@cache
-def _drift() -> sp.Expr:
-    """The change of the activations under (48), the distance of W from the centre at most ½."""
-    h = layers(P.a) * 2 * P.root_nq
-    h_drift = sp.summation(branch(_V, 2 * _W_EVENT, h) / Q.L, (_j, 1, k))
-    return sp.expand(moved(_HALF, h, _W_EVENT, h_drift, _by_A() * P.root_nq))
-
-
-def _first_constant() -> sp.Expr:
-    """c₁ from C₁√n <= √mη/32, an eighth of s_min(S̄) again."""
-    (ratio,) = sp.solve(P.C_1 * sp.sqrt(Q.n) - (_START * _EIGHTH).subs(Q.m, _y * Q.n), _y)
-    return ratio
+_x = sp.symbols("x_1:3")
 
 
 def constants(line: Lines) -> Definitions:
     """The constants of the proof, the same for every line."""
     return known()
-
-
-@cache
-def known() -> Definitions:
-    """Those of pages 32 to 35 and of the sharpened edition, the same for every line."""
-    full = {P.C_1: sp.expand(_drift()).coeff(k, 0).coeff(P.eta, 0) / sp.sqrt(Q.n)}
-    by_k = _drift().coeff(k, 1) * 16 * Q.L / (P.root_nq * _ROOT_M)  # C₂√(nqm)k/(16L)
-    full[P.C_2] = sp.simplify(by_k)
-    full[P.C_3] = layers(-P.a) * (sp.Rational(3, 16) - sp.Rational(1, 16))
-    share = P.C_2 / 16 * _ROOT_M * P.root_nq * _y / Q.L - _START / 4  # a quarter of s_min(S̄) at k = x
-    (x,) = sp.solve(share, _y)
-    (depth,) = sp.solve(x.subs(Q.L, _y) - 1, _y)  # x >= 1
-    radius = _by_A()
-    logarithm = sp.solve(P.r * _y - sp.log(sp.Rational(3, 4) / Q.n), _y)[0]  # of the ρ with ρ^r = 3/(4n)
-    rate = sp.sympify(registry.claims("prop5.sharp-rate")[0].rhs)
-    return {
-        P.a: branch(_V, 2 * _W_EVENT, sp.Integer(1)),
-        P.C_1: full[P.C_1],
-        P.C_2: sp.simplify(full[P.C_2] / full[P.C_1]) * P.C_1,
-        P.C_3: full[P.C_3],
-        P.c_1: sp.Max(_first_constant().subs(full), 1),
-        P.c_2: sp.simplify(depth / P.root_nq).subs(full),
-        P.c_3: sp.Min(sp.simplify(radius * P.root_nq), _HALF),
-        P.c_4: sp.simplify((_proved() * Q.n * P.root_nq).subs(full)),
-        P.M: P.c_3 / P.root_nq,
-        P.x: x,
-        P.pair: sp.exp(2 * logarithm),
-        P.delta_W: sp.sympify(registry.claims("prop5.event[as-printed,a-priori]")[0].rhs).subs(N, Q.q * Q.m),
-        P.delta_S: level(_HALF, Q.m * P.eta**2 / 8, lambda t: (1 - t**2) / 2) / Q.n,
-        P.delta_x: Q.n**2 * gaussian(P.v_x2).subs(lemma21.cap_t, sp.sqrt(Q.d * P.pair)),
-        P.M_sharp: radius / sp.Max(1, Q.K_sigma),
-        P.a_sharp: branch(P.M_sharp, _W_EVENT + P.M_sharp, sp.Integer(1)),
-        P.mu_sharp: rate * P.eta**2 / Q.n,
-    }
-
-
-def failure_sharpened() -> sp.Expr:
-    """δ of the sharpened edition: the level ¼ of mη²/4, and each pair of samples once."""
-    pairs = sp.summation(Q.n - _j, (_j, 1, Q.n))
-    quarter = sp.Rational(1, 4)
-    return P.delta_W + level(quarter, Q.m * P.eta**2 * quarter) + pairs * known()[P.delta_x] / Q.n**2
-
-
-def in_constants(expression: sp.Expr) -> sp.Expr:
-    """With C₁ and C₂ for what they stand for."""
-    c_1, by_c_1 = known()[P.C_1], known()[P.C_2] / P.C_1
-    return sp.expand(sp.expand(expression).subs(c_1, P.C_1).subs(P.C_1 * Q.K_sigma, P.C_2 * Q.K_sigma / by_c_1))
-
-
-def _proved() -> sp.Expr:
-    """The μ where the proof ends, on page 34."""
-    return sp.sympify(registry.claims("prop5.pl-proved[as-printed,instantaneous]")[0].rhs) / Q.ball_loss
-
-
-def _in_a(expression: sp.Expr) -> sp.Expr:
-    """With a for what a layer stretches by."""
-    return expression.subs(Q.K_sigma, P.a * Q.K_sigma / known()[P.a])
 
 
 def _eigenvalue() -> sp.Expr:
@@ -135,7 +49,7 @@ def _eigenvalue() -> sp.Expr:
 def _power(line: Lines) -> sp.Expr:
     """|p_k| >= |p_{k+1}| less what a layer takes under (48), L times."""
     step, growth = line.find("prop5.p-step"), line.find("prop5.p-growth")
-    taken = _in_a(line.given(growth.lhs - P.at_p))
+    taken = in_a(line.given(growth.lhs - P.at_p))
     if sp.expand(taken - (step.lhs - P.at_p)) != 0:
         raise ValueError("the line before it takes more, or less")
     return discrete_gronwall(sp.expand(step.rhs - taken), P.at_p_next, P.at_p_last, Q.L, Q.L)
@@ -144,11 +58,6 @@ def _power(line: Lines) -> sp.Expr:
 def _p_last() -> sp.Expr:
     """∂/∂h_L of |Bh_L - y|²/n: 2/n times Bᵀ applied to the errors."""
     return sp.diff(P.at_residual**2 / Q.n, P.at_residual).subs(P.at_residual, P.at_pulled)
-
-
-def by_loss(expression: sp.Expr) -> sp.Expr:
-    """|Bh_L - y|² = nℓ."""
-    return expression.subs(P.at_residual, sp.sqrt(Q.n) * sp.sqrt(Q.ball_loss))
 
 
 def _second_form(line: Lines, constant: sp.Symbol) -> sp.Expr:
@@ -161,7 +70,7 @@ def _second_form(line: Lines, constant: sp.Symbol) -> sp.Expr:
 
 
 def _drift_line(line: Lines) -> sp.Expr:
-    sizes = {P.dist_W: _HALF, P.at_h: line.rhs("prop5.h-bound"), P.W_bar: _W_EVENT, P.at_h_drift: line.rhs("prop5.h-drift")}
+    sizes = {P.dist_W: HALF, P.at_h: line.rhs("prop5.h-bound"), P.W_bar: W_EVENT, P.at_h_drift: line.rhs("prop5.h-drift")}
     by_A = chain_rule((1, line.rhs("prop5.A-drift-bound")))
     return bounded(line.rhs("prop5.drift-split"), {**sizes, P.at_A_drift: by_A})
 
@@ -170,7 +79,7 @@ def _s_layer(line: Lines) -> sp.Expr:
     """¼√mη less the drift, with the part with k on the left."""
     drift = sp.expand(line.rhs("prop5.drift"))
     in_c = in_constants(drift).subs(P.C_1 * sp.sqrt(Q.n), line.rhs("prop5.c1-used"))
-    return sp.expand(_START - in_c + (line.claim.lhs - P.at_s))
+    return sp.expand(START - in_c + (line.claim.lhs - P.at_s))
 
 
 def _s_eighth(line: Lines) -> sp.Expr:
@@ -201,18 +110,14 @@ def _pl(line: Lines) -> sp.Expr:
     """With c₄ for its value, and q for √q in the denominator: what is stated is less than what is proved."""
     if line.claim.edition == "corrected":
         return line.rhs("prop5.pl-proved")
-    proved = line.rhs("prop5.pl-proved[as-printed]")
-    return (proved * P.c_4 / (_proved() * Q.n * P.root_nq)).subs(sp.sqrt(Q.q), Q.q)
-
-
-def _half_rate(line: Lines) -> sp.Expr:
-    return line.rhs("prop5.pl") / 2
+    before = line.rhs("prop5.pl-proved[as-printed]")
+    return (before * P.c_4 / (proved() * Q.n * P.root_nq)).subs(sp.sqrt(Q.q), Q.q)
 
 
 def _sharp_drift(line: Lines) -> sp.Expr:
     start = (1 + P.M_sharp) * P.root_nq
     h_drift = line.rhs("prop5.sharp-hidden").subs(P.at_h0, start)
-    sizes = {P.dist_W: P.M_sharp, P.at_h: layers(P.a_sharp) * start, P.W_bar: _W_EVENT, P.at_h_drift: h_drift}
+    sizes = {P.dist_W: P.M_sharp, P.at_h: layers(P.a_sharp) * start, P.W_bar: W_EVENT, P.at_h_drift: h_drift}
     return bounded(line.rhs("prop5.drift-split"), {**sizes, P.at_A_drift: P.M_sharp * P.root_nq})
 
 
@@ -238,7 +143,7 @@ _GRADIENT: dict[str, Rule] = {
     "prop5.p-last-loss": lambda line: by_loss(line.given(line.rhs("prop5.p-last-lower"))),
     "prop5.p-lower": lambda line: line.rhs("prop5.p-power").subs(P.at_p_last, line.rhs("prop5.p-last-loss")),
     "prop5.p-upper": lambda line: layers(P.a) * by_loss(_p_last().subs(P.at_pulled, line.given(P.at_B * P.at_residual))),
-    "prop5.grad-V": lambda line: sp.diff(_y * P.at_pS / (Q.L * _ROOT_M), _y),
+    "prop5.grad-V": lambda line: sp.diff(_y * P.at_pS / (Q.L * ROOT_M), _y),
     "prop5.grad-V-lower": lambda line: line.follow(line.rhs("prop5.grad-V"), "lemma18.right"),
     "prop5.grad-V-loss": lambda line: bounded(line.rhs("prop5.grad-V-lower"), {P.at_p_next: line.rhs("prop5.p-lower")}),
 }
@@ -251,23 +156,23 @@ _STATES: dict[str, Rule] = {
     "prop5.h0-norm": lambda line: chain_rule((P.at_A, Q.XF)),
     "prop5.h0-bound": lambda line: line.given(line.claim.lhs),
     "prop5.h-growth": lambda line: triangle(sum(_x[:2]), {_x[0]: P.at_h, _x[1]: branch(P.at_V, P.at_W, P.at_h) / Q.L}),
-    "prop5.h-step": lambda line: _in_a(line.given(line.rhs("prop5.h-growth"))),
+    "prop5.h-step": lambda line: in_a(line.given(line.rhs("prop5.h-growth"))),
     "prop5.h-power": lambda line: discrete_gronwall(line.rhs("prop5.h-step"), P.at_h, P.at_h0, Q.L),
     "prop5.h-bound": lambda line: bounded(line.rhs("prop5.h-power"), {P.at_h0: line.rhs("prop5.h0-bound")}),
     "prop5.near-A": lambda line: line.given(line.claim.lhs),
-    "prop5.near-B": lambda line: bounded(line.given(line.claim.lhs), {P.M: _HALF}),
-    "prop5.near-W": lambda line: bounded(line.given(line.claim.lhs), {P.M: _HALF}),
+    "prop5.near-B": lambda line: bounded(line.given(line.claim.lhs), {P.M: HALF}),
+    "prop5.near-W": lambda line: bounded(line.given(line.claim.lhs), {P.M: HALF}),
     "prop5.half": lambda line: next(bound for bound in known()[P.c_3].args if bound.is_Number),
-    "prop5.radius": lambda line: sp.Min(_by_A(), _HALF),
+    "prop5.radius": lambda line: sp.Min(by_A(), HALF),
 }
 _DRIFT: dict[str, Rule] = {
     "prop5.drift-split": lambda line: moved(P.dist_W, P.at_h, P.W_bar, P.at_h_drift, P.at_A_drift),
     "prop5.h-drift": lambda line: sp.summation(line.given(branch(P.at_V, P.at_W, line.rhs("prop5.h-bound"))) / Q.L, (_j, 1, k)),
     "prop5.A-drift": lambda line: chain_rule((P.dist_A, Q.XF)),
-    "prop5.A-drift-bound": lambda line: line.given(line.claim.lhs).subs(P.M, _by_A()),
+    "prop5.A-drift-bound": lambda line: line.given(line.claim.lhs).subs(P.M, by_A()),
     "prop5.drift": _drift_line,
     "prop5.drift-constants": lambda line: in_constants(line.claim.lhs),
-    "prop5.c1-used": lambda line: line.claim.lhs.subs(Q.n, Q.m / _first_constant()),
+    "prop5.c1-used": lambda line: line.claim.lhs.subs(Q.n, Q.m / first_constant()),
     "prop5.s-layer": _s_layer,
     "prop5.s-eighth": _s_eighth,
     "prop5.grad-V-layer": lambda line: (
@@ -281,7 +186,7 @@ _DRIFT: dict[str, Rule] = {
     "prop5.c1": lambda line: _second_form(line, P.c_1),
     "prop5.c2": lambda line: _second_form(line, P.c_2),
     "prop5.c4": lambda line: _second_form(line, P.c_4),
-    "prop5.mu-root": lambda line: _proved(),
+    "prop5.mu-root": lambda line: proved(),
     "prop5.delta-34": lambda line: (P.delta_W if line.claim.edition == "corrected" else 0) + Q.n * P.delta_S + P.delta_x,
     "remark2.order": lambda line: known()[P.delta_x].subs(P.pair, known()[P.pair].subs(P.r, 2)),
 }
@@ -289,12 +194,12 @@ _SHARP: dict[str, Rule] = {
     "prop5.sharp-radius": lambda line: known()[P.M_sharp].subs(P.eta, Q.K_sigma / sp.sqrt(2)).subs({Q.n: 1, Q.q: 1, Q.K_sigma: 1}),
     "prop5.sharp-hidden": lambda line: (layers(P.a_sharp) - 1) * P.at_h0,
     "prop5.sharp-drift": _sharp_drift,
-    "prop5.sharp-s": lambda line: _START - line.rhs("prop5.sharp-drift-bound"),
+    "prop5.sharp-s": lambda line: START - line.rhs("prop5.sharp-drift-bound"),
     "prop5.sharp-p": _sharp_p,
     "prop5.sharp-pl": lambda line: P.mu_sharp * Q.ball_loss,
     "prop5.sharp-draw": _sharp_draw,
 }
-RULES: dict[str, Rule] = {**_GRADIENT, **_STATES, **_DRIFT, **_SHARP, "thm6.weaker": _half_rate}
+RULES: dict[str, Rule] = {**_GRADIENT, **_STATES, **_DRIFT, **_SHARP, "thm6.weaker": lambda line: line.rhs("prop5.pl") / 2}
 NOT_DERIVED: dict[str, str] = {
     "lemma18.square[as-printed]": "false as printed; the corrected edition is derived",
     "prop5.p-power[as-printed]": "false as printed; the corrected edition is derived",

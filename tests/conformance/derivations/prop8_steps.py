@@ -1,4 +1,4 @@
-"""Appendix A.2 and Remark 1 line by line, Appendix B.6, and their constants; μ of (22) is where the fastest block moves by M/2."""
+"""Appendix A.2 and Remark 1 line by line, and their constants; μ of (22) is where the fastest block moves by M/2."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from functools import cache
 
 import sympy as sp
 
-from depthlimit.conformance.derivations import model
 from depthlimit.conformance.derivations.lines import Definitions, Lines
-from depthlimit.conformance.derivations.prop5_steps import branch, known, shrunk
+from depthlimit.conformance.derivations.prop5_constants import shrunk
 from depthlimit.conformance.derivations.prop7_steps import norm
-from depthlimit.conformance.derivations.tools import bounded, chain_rule, gronwall, layers, supremum_over_sum_ball, triangle, v, w
+from depthlimit.conformance.derivations.tools import bounded, chain_rule, gronwall, layers, triangle
 from depthlimit.theory import registry
-from depthlimit.theory.paper import prop5_setting as B
 from depthlimit.theory.paper import prop7, remark1
 from depthlimit.theory.paper import prop7_quantities as P
 from depthlimit.theory.paper import prop8 as S
@@ -62,7 +60,7 @@ def _thus(adjoint: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
 
 
 @cache
-def known_here() -> Definitions:
+def known() -> Definitions:
     """The constants of (22), of statements (ii) and (iii), and the proven PL constant."""
     last = 2 * sp.Max(S.B0_min - M, 0) * S.rho / sp.sqrt(Q.n)  # |P_0|_F over √ℓ: 2/n |Bᵀ(F - y)|, |F - y| = √(nℓ)
     states = sp.Max(S.AX_min - triangle(sum(_x), {_x[0]: M * Q.X2, _x[1]: (layers(S.K1) - 1) * S.M_A * Q.XF}), 0)
@@ -109,7 +107,7 @@ def _spread(start: sp.Expr) -> sp.Expr:
 def _successive_rate(line: Lines) -> sp.Expr:
     p = P.mean_p if line.claim.edition == "as-printed" else Q.p_pair
     found = sp.expand(line.rhs("prop7.thus").xreplace({prop7.M: S.M_A, P.K_pi: sp.Integer(1)}))  # there is no clip
-    if sp.expand(found - p * (known_here()[S.C1] / Q.L + known_here()[S.C2] * Q.gap_here)) != 0:
+    if sp.expand(found - p * (known()[S.C1] / Q.L + known()[S.C2] * Q.gap_here)) != 0:
         raise ValueError("the proof of Proposition 7 has changed")
     return p * (S.C1 / Q.L + S.C2 * Q.gap_here)
 
@@ -121,7 +119,7 @@ def _integrated(line: Lines, block: str) -> sp.Expr:
         start = line.rhs("prop8.eq25").subs(Q.t, 0)
         return _integral(by[block] * start, sp.Integer(0), Q.t)
     error = line.rhs("prop8.eq25-decay").subs(Q.t, 0)
-    states = bounded(line.rhs("prop8.compact-h").subs(E_h, known_here()[E_h]), {S.K1: K})
+    states = bounded(line.rhs("prop8.compact-h").subs(E_h, known()[E_h]), {S.K1: K})
     return _integral(2 * error * states, sp.Integer(0), Q.t)
 
 
@@ -203,60 +201,9 @@ _WEIGHTS: dict[str, Rule] = {
 }
 
 
-# --- Theorem 6 and Remark 3: (22) for the μ of Proposition 5
-
-_H = (1 + B.M) * sp.sqrt(Q.q)  # M_A M_X
-
-
-@cache
-def _suprema() -> sp.Expr:
-    """K over |V| + |W| <= |W̄| + M, |h| <= e^{K₁} M_A M_X."""
-    radius, size = B.W_bar + B.M, sp.Symbol("size", nonnegative=True)
-    bounds = model.constants(size, v, w)
-    first = sp.factor(supremum_over_sum_ball(bounds[prop7.K1], radius))
-    root = sp.sqrt(Q.q) * sp.sqrt(Q.m)
-    second = sp.sqrt(sp.factor(supremum_over_sum_ball(sp.expand((bounds[prop7.K2] * root) ** 2), radius))) / root
-    return sp.Max(first, second.subs(size, layers(first) * _H))
-
-
-def _separate() -> sp.Expr:
-    """K for |V| <= M and |W| <= √(2qm) + M, which is at most √(qm)(√2 + M) as qm >= 1."""
-    root = sp.sqrt(Q.q * Q.m)
-    by_W = sp.expand(B.EVENT_W[0].rhs / root) + B.M
-    first = branch(B.M, root * by_W, sp.Integer(1))
-    return sp.Max(first, branch(layers(first) * _H, root * (B.M + by_W), sp.Integer(1)))
-
-
-def _right_of_22(loss: sp.Expr, largest: sp.Expr) -> sp.Expr:
-    values = {S.M_A: 1 + B.M, S.M_B: 1 + B.M, Q.M_X: sp.sqrt(Q.q), K: largest, M: B.M, Q.loss0: loss}
-    return known_here()[S.mu].subs(values, simultaneous=True)
-
-
-def _largest_loss(largest: sp.Expr) -> sp.Expr:
-    """The ℓ(0) at which the μ of Proposition 5 is that of (22)."""
-    return (B.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q) / _right_of_22(sp.Integer(1), largest)) ** 2
-
-
-def _value_of_M(expression: sp.Expr) -> sp.Expr:
-    """M² replaced where it stands in front."""
-    return expression * (known()[B.M] / B.M) ** 2
-
-
-def largest_loss_on_the_event() -> sp.Expr:
-    """The same where |W̄| is as large as Lemma 20 lets it be."""
-    return _value_of_M(_largest_loss(_suprema().subs(B.W_bar, B.EVENT_W[0].rhs)))
-
-
-_SIX: dict[str, Rule] = {
-    "thm6.C": lambda line: _largest_loss(_suprema()),
-    "thm6.condition": lambda line: _right_of_22(B.loss_start, _suprema()),
-    "remark3.width[as-printed]": lambda line: _value_of_M(_largest_loss(_suprema())),
-    "remark3.width[corrected]": lambda line: _value_of_M(_largest_loss(_separate())),
-}
 RULES: dict[str, Rule] = {
     **_BOOTSTRAP,
     **_WEIGHTS,
-    **_SIX,
     "remark1.energy": lambda line: (
         remark1.momentum_loss + sp.integrate(_y, (_y, 0, sp.sqrt(remark1.momentum_speed2))) + remark1.momentum_spent
     ),
@@ -268,5 +215,5 @@ NOT_DERIVED: dict[str, str] = dict.fromkeys(
 
 
 def constants(line: Lines) -> Definitions:
-    """Those of Proposition 8; of Proposition 5 for Theorem 6."""
-    return known() if line.claim.label.startswith(("thm6", "remark3")) else known_here()
+    """The same for every line."""
+    return known()
