@@ -20,7 +20,6 @@ from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.trajectory import BLOCKS, Batch
 from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
-from depthlimit.theory.paper import averaged
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.quantity import Array
 from depthlimit.theory.registry import claims
@@ -196,28 +195,6 @@ def test_the_mean_of_squared_positive_parts_is_at_least_that_of_the_root_mean_sq
         assert np.mean(np.maximum(1 - D, 0) ** 2) >= max(1 - math.sqrt(np.mean(D**2)), 0) ** 2 * (1 - 1e-12)
 
 
-def test_the_bound_of_the_change_of_all_gradients_is_that_of_its_three_linear_forms() -> None:
-    """Ê written again, form by form."""
-    found = certify(certificate(SHAPES[0], 2, 1.0, ball="stacked"), ArrayStore())
-    c, R = data_numbers(found.batch), found.radii["R_ball"]
-    q, m, K, w, S0, X2 = (c[k] for k in ("q", "m", "K_sigma", "w0", "S0", "X2"))
-    values = _evaluate({**c, "R_ball": R}, "stacked")
-    a, D_hat = values["a"], values["D_hat"]
-    H2 = (1 + R) * X2 + R * S0 / math.sqrt(m)
-    D = K / math.sqrt(q) / (1 - a) * np.array([w * X2, 2 / math.pi * w * S0 / math.sqrt(m), H2])  # of (α, v̄, ω̄)
-    p = math.exp(a) * K / math.sqrt(q * m) * np.array([0.0, 2 / math.pi * w + R, 0.0])
-    forms = np.array(
-        [
-            (S0 * p + math.exp(a) * D) / math.sqrt(m),
-            [0.0, math.exp(a) * X2 * K * (w + R) / math.sqrt(q * m), 0.0],
-            [X2, (S0 + D_hat) / math.sqrt(m), 0.0],
-        ]
-    )
-    assert values["E_hat"] == pytest.approx(R * float(np.linalg.norm(forms)), rel=1e-12)
-    mu = 4 / c["n"] * ((1 - R) / (1 + R)) ** 2 * (c["s_all"] - values["E_hat"]) ** 2
-    assert found.mu == pytest.approx(mu, rel=1e-9)
-
-
 @pytest.mark.parametrize("kind", ["averaged", "spectral"])
 def test_the_bound_of_the_activations_is_the_largest_value_of_its_three_terms(kind: str) -> None:
     """The terms written again; their maximum over the sphere of (ω̄, v̄, α) by search."""
@@ -274,9 +251,6 @@ def test_blocks_move_no_faster_than_the_sup_ball_says(seed: int) -> None:
     values = _evaluate({**data_numbers(run.batch), **run.certificate.radii})
     L, m = run.network["L"], run.network["m"]
     spread = values["P_hat"] * (values["g"] * (values["S0"] + values["D_hat"]) + 2 * values["D_hat"]) / math.sqrt(m)
-    assert values["g_V"] == pytest.approx(
-        min(values["P_hat"] * (values["S0"] + values["D_hat"]) / math.sqrt(m), math.sqrt(values["mu"]) + spread)
-    )
     g, loss = {k: v[:, 0] for k, v in run.ball.gradients.items()}, run.ball.loss[:, 0]
     for i, root in enumerate(np.sqrt(loss)):
         squares = {k: np.sum(g[k][i] ** 2, axis=(-2, -1)) * (L**2 if k in "VW" else 1) for k in BLOCKS}
@@ -306,8 +280,3 @@ def test_what_could_be_detected_is_what_the_claims_notice() -> None:
 
 def test_no_table_is_made_of_labels_that_the_certificate_does_not_admit() -> None:
     assert not detectable.tables([spec for spec in QUICK if spec.regime.excess > 1])
-
-
-def test_the_definitions_of_the_two_bounds_differ_in_the_activations_alone() -> None:
-    lipschitz, spectral = averaged.WHERE["averaged"], averaged.WHERE["spectral"]
-    assert {k.name for k in lipschitz if k in spectral and lipschitz[k] == spectral[k]} == {"a", "a_hat", "mu"}

@@ -15,12 +15,14 @@ import pytest
 import sympy as sp
 
 from depthlimit.conformance import derivations as D
-from depthlimit.conformance.derivations import model, tools
+from depthlimit.conformance.derivations import certificates, model, prop5_constants, prop8_steps, tools
+from depthlimit.conformance.derivations import theorem6 as derived6
 from depthlimit.conformance.derivations.lines import Lines
 from depthlimit.conformance.faults.planting import redefined, scaled
 from depthlimit.theory import registry
 from depthlimit.theory.claim import Claim
-from depthlimit.theory.paper import lemma20, prop2, prop2_steps, prop3, prop7, prop11_setting, variational
+from depthlimit.theory.paper import certificate, lemma20, prop2, prop2_steps, prop3, prop7, prop8, prop11_setting, theorem6, variational
+from depthlimit.theory.paper import prop5_setting as prop5
 from depthlimit.theory.paper import quantities as Q
 
 kappa, K, Kp, K1, K2, K21, K22 = prop7.kappa, prop7.K, prop7.Kp, prop7.K1, prop7.K2, prop7.K21, prop7.K22
@@ -154,6 +156,42 @@ MUTANTS: dict[str, tuple[str, str, Callable[[Claim], Claim]]] = {
         "rhs",
         lambda c: replace(c, rhs=c.rhs.subs(variational.n2, 2 * variational.n2)),
     ),
+    "C₂ with |W| at the centre": ("prop5.drift-constants[as-printed,a-priori]", "C_2", redefined(C_2=64 * prop5.C_1 * Q.K_sigma)),
+    "c₁ with the share of two terms": (
+        "prop5.c1[as-printed,a-priori]",
+        "c_1",
+        redefined(c_1=sp.Max(2**8 * Q.K_sigma**2 * sp.exp(2 * prop5.a) / prop5.eta**2, 1)),
+    ),
+    "the floor for its argument": ("prop5.pl-proved[as-printed,instantaneous]", "rhs", scaled(2)),
+    "the root of page 34 in the statement": ("prop5.pl[as-printed,instantaneous]", "rhs", scaled(sp.sqrt(Q.q))),
+    "L layers for L - 1": (
+        "prop5.sum-floor[corrected,instantaneous]",
+        "rhs",
+        lambda c: replace(c, rhs=c.rhs.subs(sp.floor(prop5.x), sp.floor(prop5.x) - 1)),
+    ),
+    "the radius without max(1, K)": (
+        "prop5.sharp-pl[sharpened,instantaneous]",
+        "M_s",
+        lambda c: replace(c, where={**c.where, prop5.M_sharp: c.where[prop5.M_sharp] * sp.Max(1, Q.K_sigma)}),
+    ),
+    "(22) without M_A M_X": (
+        "prop8.eq22[as-printed,a-priori]",
+        "mu",
+        lambda c: replace(c, where={**c.where, prop8.mu: c.where[prop8.mu].subs(prop8.M_A, 0)}),
+    ),
+    "K̃ with C₁ for C₁M/(2M_X)": (
+        "prop8.successive[explicit,a-priori]",
+        "Ktilde",
+        lambda c: replace(c, where={**c.where, prop8.Kt: c.where[prop8.Kt].subs(prop8.Z0_slope, prop8.Z0_slope + prop8.C1)}),
+    ),
+    "(25) at rate μ": ("prop8.eq25[as-printed,a-priori]", "rhs", lambda c: replace(c, rhs=c.rhs * sp.exp(-prop8.mu * Q.t / 2))),
+    "D̂ without the change of A": (
+        "certificate.activations[sharpened,a-priori]",
+        "D_hat",
+        lambda c: replace(
+            c, where={**c.where, certificate.D_hat: c.where[certificate.D_hat] - Q.K_sigma * Q.w0 * Q.R_A * Q.X2 / sp.sqrt(Q.q)}
+        ),
+    ),
     "c_V in full": (_UNCLIPPED, "rhs", lambda c: replace(c, rhs=c.rhs.subs(variational.c_V, 2 * variational.c_V))),
 }
 
@@ -167,7 +205,35 @@ def test_a_constant_that_is_weakened_or_tightened_is_noticed(name: str) -> None:
     assert D.unequal(mutant) == {place}
 
 
+LEFT = ("c1", "c2", "c4", "c1-used", "h0-bound", "drift-constants", "s-layer")
+
+
+@pytest.mark.parametrize("label", LEFT)
+def test_a_left_side_with_constants_of_its_own_is_noticed_when_it_is_changed(label: str) -> None:
+    (claim,) = registry.claims(f"prop5.{label}")
+    assert D.rule_for(claim) is not None
+    rule = D.RULES[claim.label][0]
+    with suppress(ValueError):  # or else another right side follows from it
+        assert not D.equal(sp.sympify(claim.rhs), rule(Lines(replace(claim, lhs=2 * claim.lhs - claim.lhs.coeff(prop5.at_s) * prop5.at_s))))
+
+
 # --- model and tools
+
+
+IN_HYPOTHESES: dict[str, tuple[sp.Expr, Callable[[], sp.Expr]]] = {
+    **{f"g_{k}": (speed, lambda k=k: certificates.speeds()[k]) for k, (_, _, speed) in certificate.SPEEDS.items()},  # type: ignore[misc]
+    "μ♯": (prop8.WHERE[prop8.mu_sharp], lambda: prop8_steps.known()[prop8.mu_sharp]),
+    "C on the event": (theorem6.C_EVENT, derived6.largest_loss_on_the_event),
+    "δ, sharpened": (prop5.DELTA_SHARP, prop5_constants.failure_sharpened),
+}
+
+
+@pytest.mark.parametrize("name", IN_HYPOTHESES)
+def test_constants_of_hypotheses_alone_are_those_of_the_proof_and_their_mutants_are_noticed(name: str) -> None:
+    registered, derive = IN_HYPOTHESES[name]
+    derived = derive()
+    assert D.equal(registered, derived)
+    assert not [how for how, changed in changes(registered) if changed != registered and D.equal(changed, derived)]
 
 
 def test_the_bounds_of_the_module_on_second_derivatives_are_the_norms() -> None:

@@ -21,7 +21,7 @@ from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 from depthlimit.theory.enclosure import evaluate
 from depthlimit.theory.paper import prop5_setting as P
-from depthlimit.theory.paper import prop5_sharp, theorem6
+from depthlimit.theory.paper import prop5_sharp
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.quantity import number
 from depthlimit.theory.registry import claims, quantities
@@ -50,38 +50,6 @@ def test_the_sizes_that_lemma_18_assumes_are_needed() -> None:
 
 
 # --- the constants
-
-
-def test_the_constants_follow_from_the_steps() -> None:
-    """c₁ from C₁√n = √mη/32, c₂ from x = L/c₂√(nq), c₄ from the last line of page 34, as equations solved by SymPy."""
-    m, K, eta = sp.symbols("m K eta", positive=True)
-    e = sp.exp(2 * sp.sqrt(2) * K)
-    # the three terms of the drift, from (47), (48) and (50): K/√q times |W - W̄||h|, |W̄||h - Ax|, |W̄||Ax - Āx|
-    q, n, L, k = sp.symbols("q n L k", positive=True)
-    h, W_bar = 2 * e * sp.sqrt(q * n), sp.sqrt(2 * q * m)
-    moved = k / (L * sp.sqrt(q * m)) * K * (2 * sp.sqrt(2 * q * m)) * h  # Σ |V||W||h| K/(L√(qm)), |V| <= 1
-    terms = [K / sp.sqrt(q) * t for t in (h / 2, W_bar * moved, W_bar * eta / (32 * sp.sqrt(2) * K))]
-    C_1 = sp.simplify(terms[0] / sp.sqrt(n))
-    C_2 = sp.simplify(terms[1] * 16 * L / (sp.sqrt(n * q * m) * k))
-    assert sp.simplify(C_1 - K * e) == 0 and sp.simplify(C_2 - 128 * K**2 * e) == 0
-    assert sp.simplify(terms[2] - sp.sqrt(m) * eta / 32) == 0
-    found = sp.solve(sp.Eq(C_1**2 * n * 2**10, m * eta**2), m)[0] / n
-    values = {Q.K_sigma: K, P.eta: eta}
-    assert sp.simplify(found - unfolded(P.c_1).args[1].subs(values)) == 0
-    assert sp.simplify(C_2 / eta - unfolded(P.c_2).subs(values)) == 0
-    # s_min from below: 1/4 - 1/32 - 1/32 = 3/16, and 3/16 - 1/16 = 1/8 at k = x
-    assert Fraction(1, 4) - 2 * Fraction(1, 32) == Fraction(3, 16) and Fraction(3, 16) - Fraction(1, 16) == Fraction(1, 8)
-    C_3 = 1 / (8 * e)
-    # L ⌊x⌋ (C₃η/(L√n))² with ⌊x⌋ >= x/2
-    x = L * eta / (C_2 * sp.sqrt(n * q))
-    mu = L * x / 2 * (C_3 * eta / (L * sp.sqrt(n))) ** 2
-    assert sp.simplify(mu * n * sp.sqrt(n * q) - unfolded(P.c_4).subs(values)) == 0
-
-
-def test_the_radius_of_page_32_is_that_of_the_statement_wherever_the_first_term_is_smaller() -> None:
-    first = P.eta / (32 * Q.K_sigma * sp.sqrt(2 * Q.n * Q.q))
-    assert any(sp.simplify(term / P.root_nq - first) == 0 for term in P.CONSTANTS[P.c_3].args)
-    assert Fraction(1, 32 * 2) < Fraction(1, 2)  # it is: η <= K_σ/√r
 
 
 def test_factors_one_minus_a_over_L_stay_below_the_exponential() -> None:
@@ -299,8 +267,3 @@ def test_distances_and_norms_at_a_given_point() -> None:
 def test_a_spec_outside_its_regime_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Spec.model_validate({**corpus_prop5.ADJOINT.to_json(), **change})
-
-
-def test_C_is_the_square_of_what_the_condition_leaves() -> None:
-    ratio = theorem6.C / (P.c_3 * P.c_4) ** 2
-    assert not {P.c_3, P.c_4} & sp.simplify(ratio.subs(P.M, sp.Symbol("M_"))).free_symbols

@@ -20,10 +20,7 @@ from depthlimit.models.measure.registry import Fields
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 from depthlimit.theory import judgement as J
-from depthlimit.theory.paper import prop7
-from depthlimit.theory.paper import prop7_quantities as P
 from depthlimit.theory.paper import prop8 as S
-from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.quantity import Array
 from depthlimit.theory.registry import claims
 
@@ -31,99 +28,7 @@ t, s, u, u0, G = sp.symbols("t s u u_0 G", positive=True)
 BALLS = [pytest.param(spec, id=f"{spec.regime.residual}-{spec.q}") for spec in corpus_long.BALLS]  # type: ignore[union-attr]
 
 
-def full(expression: sp.Expr) -> sp.Expr:
-    """With every definition put in."""
-    while expression.free_symbols & S.WHERE.keys():
-        expression = expression.xreplace(dict(S.WHERE))
-    return expression
-
-
-def claim(label: str, edition: str = "as-printed", inputs: str = "a-priori") -> Any:
-    return claims(f"prop8.{label}[{edition},{inputs}]")[0]
-
-
 # --- constants, derived again
-
-
-def test_b_of_statement_iii_is_what_25_and_22_give_and_integrates_to_half_the_radius() -> None:
-    speeds = [full(c * S.ADJOINT / S.M_B).subs(_values()) for c in (S.M_B * prop7.K, S.M_B * Q.M_X, S.M_A * Q.M_X)]
-    at_start = full(S.WHERE[S.b] / S.FADING).subs(_values())
-    assert abs(sp.N(max(speeds) / at_start - 1, 30)) < 1e-25
-    mu, M = sp.symbols("mu M", positive=True)
-    assert sp.integrate(mu * M / 4 * sp.exp(-mu * t / 2), (t, 0, sp.oo)) == M / 2
-
-
-def _values() -> dict[sp.Symbol, sp.Expr]:
-    names = ("A0_op", "B0_op", "Z0_sup", "K1_pl", "K2_pl", "K22_pl", "K21_pl", "R_pl")
-    numbers = dict(zip(names, map(sp.Rational, ("1/3", "2/5", "1/7", "1/5", "3/4", "1/2", "2/3", "1/10")), strict=True))
-    return {getattr(S, k): v for k, v in numbers.items()} | {Q.M_X: sp.Rational(9, 10), Q.loss0: sp.Rational(1, 10**4), Q.L: sp.Integer(4)}
-
-
-def test_C1_and_C2_are_those_of_the_proof_of_proposition_7_with_M_A_for_M() -> None:
-    thus = claims("prop7.thus[as-printed,a-priori]")[0].rhs / P.mean_p
-    bracket = sp.expand(thus.xreplace({prop7.M: S.M_A}))
-    assert sp.simplify(bracket.coeff(Q.gap_here, 1) - S.WHERE[S.C2]) == 0
-    assert sp.simplify(Q.L * bracket.coeff(Q.gap_here, 0) - S.WHERE[S.C1]) == 0
-
-
-def test_K_tilde_solves_the_integral_inequality() -> None:
-    """u <= u0 + C₁G/L + ∫ g C₂ u with G = ∫_0^∞ g <= M/(2M_X), by Grönwall; the exact solution of u' = g (C₁/L + C₂u) is below it."""
-    C1, C2, L = sp.symbols("C_1 C_2 L", positive=True)
-    w = sp.Function("w")(G)  # along G as the clock
-    best = sp.dsolve(sp.Eq(w.diff(G), C1 / L + C2 * w), w, ics={w.subs(G, 0): u0}).rhs
-    printed = (u0 + C1 * G / L) * sp.exp(C2 * G)
-    assert sp.simplify(best - (u0 * sp.exp(C2 * G) + C1 / (L * C2) * (sp.exp(C2 * G) - 1))) == 0
-    assert sp.series(printed - best, G, 0, 3).removeO().coeff(G, 2) == C1 * C2 / (2 * L)  # >= 0, and equal to first order
-    bound = sp.expand((S.Kt / Q.L).xreplace({S.Kt: S.WHERE[S.Kt]}))
-    given = printed.xreplace({G: S.R_pl / (2 * Q.M_X), u0: S.Z0_slope / Q.L, C1: S.C1, C2: S.C2, L: Q.L})
-    assert sp.simplify(bound - given) == 0
-    total = full(S.ADJOINT * 2 / S.mu).subs(_values())  # ∫ of (25)
-    assert 0 < total <= (S.R_pl / (2 * Q.M_X)).subs(_values())
-
-
-def test_each_right_side_is_what_the_lines_before_it_give_and_not_more() -> None:
-    """Numbers cannot see that a bound is too large; these are equalities. Integrals in a clock of our own."""
-    a, c, tau = sp.symbols("a c tau", positive=True)  # μ, a factor, the clock
-    fade = sp.exp(-a * tau / 2)
-
-    def rhs(label: str, edition: str = "as-printed") -> sp.Expr:
-        return claim(label, edition).rhs.xreplace({S.mu: a})
-
-    def same(one: sp.Expr, other: sp.Expr) -> bool:
-        return bool(sp.simplify(sp.powdenest(one - other, force=True)) == 0)
-
-    ell = sp.Function("ell")(tau)
-    fall = sp.dsolve(sp.Eq(ell.diff(tau), -a * ell), ell, ics={ell.subs(tau, 0): Q.loss0}).rhs
-    assert claim("descent").rhs == S.mu * Q.loss and same(rhs("eq24"), fall.subs(tau, Q.t))
-    assert same(rhs("p-growth", "corrected") / P.p_last_size * rhs("p-last", "corrected") / S.r_size, rhs("eq25-adjoint") / S.r_mean)
-    chained = rhs("eq25-adjoint").xreplace({S.r_mean: rhs("eq25-cauchy")}).xreplace({Q.loss_t: rhs("eq24")})
-    assert same(rhs("eq25"), chained) and same(rhs("eq25-decay") ** 2, rhs("eq24"))
-    factor = {"Z": prop7.K, "A": Q.M_X, "B": Q.M_X * S.M_A / S.M_B}  # of (25), under the integral; 2√ℓ e^K M_A M_X for B
-    for k, by in factor.items():
-        speed = by * rhs("eq25").xreplace({Q.t: tau})
-        until = sp.integrate(c * fade, (tau, 0, Q.t)).subs(c, sp.simplify(speed / fade))
-        assert same(rhs(f"{k}-integral"), until), k
-        assert same(rhs(f"{k}-total"), until.xreplace({sp.exp(-a * Q.t / 2): sp.Integer(0)})), k
-        assert claim(f"{k}-half").lhs == claim(f"{k}-total").rhs and claim(f"{k}-moved").rhs == claim(f"{k}-half").rhs == S.R_pl / 2
-        tail = claim(f"tail-{k}", "as-printed" if k == "A" else "explicit").rhs
-        assert same(tail.xreplace({S.mu: a}), S.R_pl / 2 * fade.subs(tau, Q.t))
-    assert same(rhs("tail-integral"), rhs("A-total") * fade.subs(tau, Q.t))
-    rate = claim("successive-rate", "corrected").rhs / Q.p_pair
-    assert same(rhs("successive-decay"), rhs("eq25") * rate.xreplace({Q.gap_here: Q.gap}))
-    force = rhs("A-integral") / Q.M_X  # ∫ of (25), at most M/(2 M_X) by A-half
-    spread = force * (S.C1 / Q.L) + rhs("eq25").subs(Q.t, 0) * S.C2 * S.gap_decay_path
-    assert same(rhs("successive-integral"), Q.gap0 + spread)
-    half = S.R_pl / (2 * Q.M_X)
-    assert same(rhs("successive-mu"), Q.gap0 + half * S.C1 / Q.L + rhs("eq25").subs(Q.t, 0) * S.C2 * S.gap_decay_path)
-    assert same(rhs("successive-gronwall"), (Q.gap0 + half * S.C1 / Q.L) * sp.exp(S.C2 * force))
-    assert same(rhs("successive-bound"), (Q.gap0 + half * S.C1 / Q.L) * sp.exp(S.C2 * half))
-
-
-@pytest.mark.parametrize("block", "AZB")
-def test_the_last_line_of_a_chain_is_an_equality_for_the_largest_of_the_three(block: str) -> None:
-    lines = {k: full(claim(f"{k}-half").lhs).subs(_values()) for k in "AZB"}
-    half = (S.R_pl / 2).subs(_values())
-    assert lines[block] <= half and sp.simplify(max(lines.values()) - half) == 0
 
 
 def test_constants_on_the_scalar_instance_by_hand() -> None:

@@ -347,7 +347,7 @@ for _k, (_path, _sum, _speed, _tex_sum, _tex_speed, _eq) in _CHAINS.items():
         rf"{_tex_sum if _k != 'Z' else 'K p'} \le 2e^K{_tex_speed}\sqrt{{\ell^L(0)}}\int_0^te^{{-\frac{{\mu\tau}}2}}d\tau",
         f"(25){' and the bound on h_L' if _k == 'B' else ''} under the integral.",
         equality=START,
-        premises=(f"{_k}-split", "eq25", *(("compact-h",) if _k == "B" else ())),
+        premises=("Z-K" if _k == "Z" else f"{_k}-split", "eq25", *(("compact-h",) if _k == "B" else ())),
         tool=Tool.CAUCHY_SCHWARZ if _k == "B" else Tool.SUPREMUM,
     )
     line(

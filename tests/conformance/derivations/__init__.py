@@ -12,7 +12,18 @@ from random import Random
 
 import sympy as sp
 
-from depthlimit.conformance.derivations import lemma21, matrices, model, prop7_steps, prop11_steps, successive
+from depthlimit.conformance.derivations import (
+    certificates,
+    lemma21,
+    matrices,
+    model,
+    prop5_steps,
+    prop7_steps,
+    prop8_steps,
+    prop11_steps,
+    successive,
+    theorem6,
+)
 from depthlimit.conformance.derivations.lines import Definitions, Lines
 from depthlimit.theory import registry
 from depthlimit.theory.claim import Claim
@@ -23,13 +34,21 @@ ITEMS = (
     "prop1",
     "prop2",
     "prop3",
-    "prop5.event",
+    "prop5",
     "prop7",
+    "prop8",
     "prop11",
     "cor12",
     "cor13",
+    "averaged",
+    "certificate",
+    "lemma18",
     "lemma20",
     "lemma21",
+    "remark1",
+    "remark2",
+    "remark3",
+    "thm6",
     "eq55",
     "unclipped",
     "variational",
@@ -53,11 +72,19 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (matrices.RULES, matrices.constants),
     (successive.RULES, successive.constants),
     (lemma21.RULES, lemma21.constants),
+    (prop5_steps.RULES, prop5_steps.constants),
+    (prop8_steps.RULES, prop8_steps.constants),
+    (theorem6.RULES, theorem6.constants),
+    (certificates.RULES, certificates.constants),
+    (certificates.LONG, certificates.long_constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
     key: (rule, constants) for rules, constants in _FAMILIES for key, rule in rules.items()
 }
 NOT_DERIVED: dict[str, str] = {
+    **prop5_steps.NOT_DERIVED,
+    **prop8_steps.NOT_DERIVED,
+    "prop8.long-left": "a level that was chosen, and no consequence of anything",
     "lemma20.laurent-massart": "cited: Lemma 1 of Laurent and Massart (2000); checked against the exact tail",
     "lemma20.linear[as-printed]": "rounded up by a factor 4 in the print; the edition explicit is derived",
     **dict.fromkeys(
@@ -94,12 +121,12 @@ def reason_for(claim: Claim) -> str | None:
 
 
 def _points(symbols: Iterable[sp.Symbol]) -> Iterator[dict[sp.Symbol, sp.Expr]]:
-    """Positive values, all different and of ordinary size or small at random: maxima take each of their arguments somewhere."""
+    """Positive values, all different and of ordinary size, small or larger at random: maxima take each of their arguments somewhere."""
     names, random = sorted(symbols, key=str), Random(0)
     sizes = [sp.Rational(37 + 11 * i, 53 + 7 * i) for i in range(len(names))]
-    yield dict(zip(names, (sp.Float(size, 40) for size in sizes), strict=True))
+    yield dict(zip(names, (sp.Float(size, 60) for size in sizes), strict=True))
     for _ in range(12):
-        yield {name: sp.Float(size / random.choice((1, 1000)), 40) for name, size in zip(names, sizes, strict=True)}
+        yield {name: sp.Float(size * random.choice((1, sp.Rational(1, 1000), 3)), 60) for name, size in zip(names, sizes, strict=True)}
 
 
 @cache

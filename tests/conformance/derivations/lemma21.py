@@ -30,7 +30,7 @@ def _quadratic(t: sp.Expr) -> sp.Expr:
     return sp.factor(polynomial).subs(_t, t)
 
 
-def _gaussian(variance: sp.Expr) -> sp.Expr:
+def gaussian(variance: sp.Expr) -> sp.Expr:
     """2 inf over s of e^{-st} e^{s² v²/2}: both tails."""
     exponent = -_s * _t + _s**2 * _x / 2
     (best,) = sp.solve(sp.diff(exponent, _s), _s)
@@ -44,7 +44,7 @@ def _hoeffding() -> sp.Expr:
     return sp.sqrt(square).subs({N: Q.m * M.draws, width: 2 * M_sigma**2, logarithm: sp.log(2 * M.left / M.RISK)})
 
 
-def _level(t: sp.Expr, smallest: sp.Expr, exponent: Callable[[sp.Expr], sp.Expr] = _quadratic) -> sp.Expr:
+def level(t: sp.Expr, smallest: sp.Expr, exponent: Callable[[sp.Expr], sp.Expr] = _quadratic) -> sp.Expr:
     """The bound at level t where λ_min(E(M|X)) is `smallest`."""
     return Q.n * sp.exp(-exponent(t) * smallest / (M_sigma**2 * Q.n))
 
@@ -53,8 +53,8 @@ RULES: dict[str, Rule] = {
     "lemma21.largest": lambda line: M.R,
     "lemma21.expectation": lambda line: _hoeffding(),
     "eq55.kernel[sharpened]": lambda line: Q.m * M.eta2 * (1 - sp.summation(M.corr, (_i, 1, Q.n - 1))),
-    "eq55.sub-gaussian[explicit]": lambda line: _gaussian(sp.Integer(1)),
-    "eq55.sub-gaussian[sharpened]": lambda line: _gaussian(M.proxy),
+    "eq55.sub-gaussian[explicit]": lambda line: gaussian(sp.Integer(1)),
+    "eq55.sub-gaussian[sharpened]": lambda line: gaussian(M.proxy),
     "eq55.pair": lambda line: line.rhs("eq55.sub-gaussian[sharpened]").subs(M.cap_t, sp.sqrt(Q.d * M.theta)),
     "eq55.probability[as-printed]": lambda line: M.b,
     "eq55.probability[sharpened]": lambda line: M.b_sharp,
@@ -76,9 +76,9 @@ def constants(line: Lines) -> Definitions:
     return {
         M.R: sp.summation(M_sigma**2, (_i, 1, Q.n)),
         M.ratio: M.lam / M.R,
-        M.a: _level(sp.Rational(1, 2), eighth, lambda t: (1 - t**2) / 2),
-        M.a_corrected: _level(sp.Rational(1, 2), eighth),
-        M.a_sharp: _level(sp.Rational(1, 4), quarter),
+        M.a: level(sp.Rational(1, 2), eighth, lambda t: (1 - t**2) / 2),
+        M.a_corrected: level(sp.Rational(1, 2), eighth),
+        M.a_sharp: level(sp.Rational(1, 4), quarter),
         M.theta: sp.exp(2 * logarithm),
         M.b: Q.n**2 * pair,
         M.b_sharp: sp.summation(Q.n - _i, (_i, 1, Q.n)) * pair,

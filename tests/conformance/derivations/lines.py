@@ -60,3 +60,8 @@ class Lines:
             line = self.find(label)
             expression = bounded(expression, {line.lhs: line.rhs})
         return expression
+
+    def given(self, expression: sp.Expr) -> sp.Expr:
+        """The expression with quantities replaced by the bounds that the claim's hypotheses have for them."""
+        bounds = {c.lhs: c.rhs for c in self.claim.hypotheses if c.lhs in expression.free_symbols}
+        return bounded(expression, bounds)

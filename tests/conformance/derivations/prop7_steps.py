@@ -40,7 +40,7 @@ _SAMPLE = {
 }
 
 
-def _norm(vector: sp.Expr) -> sp.Expr:
+def norm(vector: sp.Expr) -> sp.Expr:
     """The triangle inequality on a combination of the vectors of (12)-(13)."""
     return triangle(vector, {symbol: size for symbol, size in _SIZES.items() if symbol in vector.free_symbols})
 
@@ -71,7 +71,7 @@ def _moved(block: str, start: sp.Symbol, path: sp.Symbol) -> dict[str, Rule]:
 
 def _hidden_growth(line: Lines) -> sp.Expr:
     own = P.K1_here if line.claim.edition == "sharpened" else line.rhs("prop7.K1")  # f(0, .) = 0
-    return sp.factor(bounded(_norm(line.rhs("eq12.layer")), {P.f_size: chain_rule((own, P.h_size))}), P.h_size)
+    return sp.factor(bounded(norm(line.rhs("eq12.layer")), {P.f_size: chain_rule((own, P.h_size))}), P.h_size)
 
 
 def _returning(line: Lines) -> sp.Expr:
@@ -86,8 +86,8 @@ def _thus(line: Lines) -> sp.Expr:
     """Both changes over a layer put in, and one bound on the two adjoint states: the larger, or the first as printed."""
     sharp = line.claim.edition == "sharpened"
     rate = samplewise(line.rhs("prop7.returning"))
-    dp = bounded(_norm(line.rhs("eq13.general-layer[corrected]") - G.adj_next), {P.Jt_size: K1 * P.p_next_size})
-    dh = bounded(_norm(line.rhs("eq12.layer") - Q.h), {P.f_size: K1 * P.h_size})
+    dp = bounded(norm(line.rhs("eq13.general-layer[corrected]") - G.adj_next), {P.Jt_size: K1 * P.p_next_size})
+    dh = bounded(norm(line.rhs("eq12.layer") - Q.h), {P.f_size: K1 * P.h_size})
     state = Q.h_pair if sharp else line.rhs("prop7.h-step-bound")
     rate = bounded(rate, {P.dp_size: dp, P.dh_pair: bounded(dh, {P.h_size: state})})
     p = P.mean_p if line.claim.edition == "as-printed" else Q.p_pair
@@ -141,10 +141,10 @@ RULES: dict[str, Rule] = {
     "prop7.velocity-difference[corrected]": lambda line: chain_rule((P.K_pi, P.grad_gap)),
     "prop7.eq20": lambda line: line.follow(Q.gap_rate, "prop7.velocity-difference", "prop7.split-samples", "prop7.split-products"),
     "prop7.returning": _returning,
-    "prop7.p-change": lambda line: _norm(line.rhs("eq13.general-layer") - G.adj_next),
-    "prop7.p-triangle": lambda line: _norm(line.rhs("eq13.general-layer")),
+    "prop7.p-change": lambda line: norm(line.rhs("eq13.general-layer") - G.adj_next),
+    "prop7.p-triangle": lambda line: norm(line.rhs("eq13.general-layer")),
     "prop7.p-step": lambda line: enlarged(bounded(line.rhs("prop7.p-change[corrected]"), {P.Jt_size: K1 * P.p_next_size}), MAXIMA, K),
-    "prop7.h-change": lambda line: _norm(line.rhs("eq12.layer") - Q.h),
+    "prop7.h-change": lambda line: norm(line.rhs("eq12.layer") - Q.h),
     "prop7.h-step": lambda line: enlarged(bounded(line.claim.lhs, {P.f_size: chain_rule((K1, P.h_size))}), MAXIMA, K),
     "prop7.h-step-bound": lambda line: enlarged(
         line.follow(P.h_next_size, "prop7.hidden-bound", "prop7.embedded", "prop7.embedded-bound"), MAXIMA, K
@@ -152,7 +152,7 @@ RULES: dict[str, Rule] = {
     "prop7.thus": _thus,
     "prop7.p-growth": lambda line: enlarged(bounded(line.rhs("prop7.p-triangle[corrected]"), {P.Jt_size: K1 * P.p_next_size}), MAXIMA, K),
     "prop7.p-bound": lambda line: discrete_gronwall(line.rhs("prop7.p-growth"), P.p_next_size, P.p_last_size, Q.L),
-    "prop7.p-last": lambda line: _norm(line.rhs("eq13.general-last")),
+    "prop7.p-last": lambda line: norm(line.rhs("eq13.general-last")),
     "prop7.p-last-bound": lambda line: bounded(Q.B_norm * triangle(Q.Bh - Q.output, {Q.Bh: P.Bh_size, Q.output: P.y_size}), {Q.B_norm: M}),
     "prop7.p-final": _p_final,
     "prop7.general-rate": lambda line: _lipschitz(line) * (alpha * Q.gap_here + beta / Q.L),
