@@ -251,7 +251,12 @@ def differences(as_json: Annotated[bool, typer.Option("--json", help="a JSON lis
 
 @app.command()
 def replay(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="a Spec, a record, records.jsonl:LINE, or the name of a witness")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="a Spec, a record, records.jsonl:LINE, or a name: witnesses, prop5-literal, thm6-literal and -deep"
+        ),
+    ],
     implementation: Annotated[str | None, typer.Option(help=_IMPLEMENTATION)] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:

@@ -1,22 +1,25 @@
-"""What `replay` is given: a file with Specs, a record, a line of a file, or the name of a witness."""
+"""What `replay` is given: a file with Specs, a record, a line of a file, or the name of a witness or a literal instance."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from depthlimit.models.corpus import WITNESSES
+from depthlimit.models.corpus import NAMED
 from depthlimit.models.spec import BadInput, Spec, read_spec, read_specs
 from depthlimit.models.verify import select
 from depthlimit.theory.record import claim_id
 
 
 def replayed(file: str) -> tuple[list[Spec], list[str], Path]:
-    """Specs, the claim ids to check (all if empty) and the folder of arrays, from FILE, records.jsonl:LINE or the name of a witness."""
-    if file in WITNESSES and not Path(file).exists():
+    """Specs, the claim ids to check (all if empty) and the folder of arrays, from FILE, records.jsonl:LINE or a name.
+
+    Of a witness the editions of what it refutes are checked, of another named instance everything.
+    """
+    if file in NAMED and not Path(file).exists():
         refuted = {c.label for c in select([]) if c.expect == file}
         editions = [c.id for c in select([]) if c.label in refuted and c.expect in (None, file)]
-        return [WITNESSES[file]], editions, Path("arrays")
+        return [NAMED[file]], editions, Path("arrays")
     name, _, number = file.rpartition(":")
     path = Path(name) if name and number.isdigit() else Path(file)
     if path.suffix == ".jsonl":
@@ -31,7 +34,9 @@ def replayed(file: str) -> tuple[list[Spec], list[str], Path]:
         try:
             text = path.read_text()
         except OSError as error:
-            raise BadInput(f"{path}: cannot be read ({error.strerror}); expected a Spec, a record, file:LINE or a witness") from None
+            raise BadInput(
+                f"{path}: cannot be read ({error.strerror}); expected a Spec, a record, file:LINE or one of {', '.join(NAMED)}"
+            ) from None
     try:
         value = json.loads(text)
     except ValueError as error:

@@ -326,6 +326,7 @@ WITNESSES = {
     **corpus_prop5.WITNESSES,
     **corpus_long.WITNESSES,
 }
+NAMED = {**WITNESSES, **corpus_prop5.NAMED}  # what `replay` runs by name
 
 
 def corpus(profile: str = "quick") -> tuple[Spec, ...]:

@@ -79,5 +79,14 @@ def _certified(n: int, d: int, q: int, m: int, T: float, seed: int = 0, fraction
 
 
 LONG = (_certified(4, 3, 4, 64, 26.5),)
-QUICK = (*BALLS, VANISHING, *LONG)
+# Until 3e-16 of the loss is left at every depth: the limits of Theorem 6 as t and L tend to infinity
+LADDER = Spec.model_validate(
+    {
+        "regime": {"kind": "depth-ladder", "depths": (8, 16, 32, 64)},
+        **{"d": 2, "dout": 1, "q": 3, "m": 16, "L": 64, "n": 3, "T": 8.0, "times": (0.0, 8.0), "rtol": 1e-12},
+        "activation": {"name": "sin", "a": 3.0, "b": 2.0},
+        "data": {"kind": "sphere", "labels": "orthogonal", "label_scale": 0.1},
+    }
+)
+QUICK = (*BALLS, VANISHING, *LONG, LADDER)
 STANDARD = (_certified(4, 3, 4, 64, 21.0, seed=2, fraction=1.0), _certified(6, 4, 5, 128, 64.5))

@@ -4,7 +4,7 @@ ADJOINT   V = -e₂e₁ᵀ, W = w e₁e₂ᵀ + e₂e₁ᵀ/8: Wh = 0 in the fir
 SCALE     σ of size 10⁻⁸, L = 1, n = 3 > d = 2 and labels orthogonal to x: every printed hypothesis of Proposition 5 holds, on its event
 EDGE      the same with σ of size 0.003, c₂√(nq) = 1.1: the printed bound where it holds, at its tightest
 LITERAL   every printed hypothesis with n = 2 and δ < 0.4: 2 · 2 · 9 · 10240 weights
-DEEP      the same with n = 2, L = 16, δ < 0.09: 40 MB of weights
+DEEP      the same with n = 2, L = 16, δ < 0.09: 40 MB of weights; and every hypothesis of Theorem 6 with n = 2, over seeds
 """
 
 from __future__ import annotations
@@ -83,4 +83,6 @@ DEEP = (
     _seeds(13, 10764, 2, 0.0025, 20, 9, 2e-15, 0.0005),
 )
 PROP5 = (*BALLS, *SEEDS)
+# The literal instances, and their larger ones, by name
+NAMED = {"prop5-literal": LITERAL, "prop5-literal-deep": DEEP[0], "thm6-literal": SEEDS[1], "thm6-literal-deep": DEEP[1]}
 WITNESSES = {"prop5-adjoint-witness": ADJOINT, "prop5-scale-witness": SCALE, "prop5-literal-witness": LITERAL}

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from depthlimit.reports import formulas, proofs, svg, tables, trial, views, words
+from depthlimit.reports import formulas, proofs, ratios, svg, tables, trial, views, words
 from depthlimit.reports.aggregate import NOT_RUN, Result, Run, load
 from depthlimit.reports.glossary import TERMS
 from depthlimit.theory.claim import Claim
@@ -89,6 +89,8 @@ def render(
             overview=views.overview(statement),
             sections=views.sections(run, statement, vocabulary),
             detectable=tables.detectable(run) if statement.prefix == "certificate" else [],
+            least=ratios.least(run) if statement.prefix == "certificate" else [],
+            draws=ratios.draws(run) if statement.prefix == "certificate" else [],
             proof=next((p.file for p in proved if p.page is statement), None),
         )
     for proof in proved:

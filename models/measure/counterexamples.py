@@ -1,6 +1,7 @@
 """Toy networks in which one hypothesis is dropped (`depthlimit.theory.paper.hypotheses`): recursions at doubling depths, and two flows.
 
-No implementation: what is checked is that the conclusion needs the hypothesis.
+A network (3) with independent layers is trained as well (`depthlimit.theory.paper.controls`). No implementation: what is checked is that
+the conclusion needs the hypothesis.
 """
 
 from __future__ import annotations
@@ -15,13 +16,19 @@ from depthlimit.models.data import ArrayStore
 from depthlimit.models.flow import Block, solve
 from depthlimit.models.measure.instance import register_instance
 from depthlimit.models.measure.registry import measures
-from depthlimit.models.rounding import gamma
+from depthlimit.models.reference import NumpyImplementation
+from depthlimit.models.rounding import euclid, gamma
 from depthlimit.models.spec import Counterexamples, Spec
 from depthlimit.models.trajectory import Trajectory, realise
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.quantity import Array, Field, number
 
 _TOLERANCES = 1e-12, 1e-10
+_LAYERS: dict[str, Any] = {  # three samples in the plane, labels orthogonal to the rows of x
+    **{"regime": {"kind": "plain-flow"}, "d": 2, "dout": 1, "q": 3, "m": 16, "n": 3, "T": 4.0},
+    "activation": {"name": "sin", "a": 3.0, "b": 2.0},
+    "data": {"kind": "sphere", "labels": "orthogonal", "label_scale": 0.1},
+}
 _LABEL = 10.0  # so far above the output that it is not reached: the sign of no gradient changes
 
 
@@ -87,6 +94,13 @@ class CounterexamplesRun:
         end = start + solve(velocity, start, np.array([1.0 / L**2]), rtol, [Block(L), Block(L)])[-1]
         return float(residual.forward(network, parameters(end), one)[1][0, 0]), float(np.sum(end[:L]))
 
+    def layers(self, L: int, tied: bool, rtol: float) -> tuple[Array, Array]:
+        """Z_k at 0 and T [2 L 2qm] and the loss there [2] of (3) trained by (4) from the paper's initialisation, or independent W_k."""
+        b = realise(Spec.model_validate({**_LAYERS, "L": L, "rtol": rtol}), ArrayStore())
+        W = b.params["W"] if tied else np.random.RandomState(0).standard_normal(b.params["W"].shape)
+        run = NumpyImplementation().flow(b.network, {**b.params, "W": W}, b.x, b.y, np.array([0.0, b.spec.T]))
+        return np.concatenate([run[k].reshape(2, L, -1) for k in "VW"], axis=-1), np.asarray(run["loss"])
+
 
 register_instance(CounterexamplesRun)
 
@@ -140,6 +154,25 @@ def unscaled(run: CounterexamplesRun) -> Mapping[str, Field]:
         "toy_weight": Field(fine[:, 1], radius[:, 1], ("batch",)),
         "toy_instant": Field(instants, gamma(1) * instants, ("batch",)),
     }
+
+
+@measures("layers_decay", "layers_gap", "layers_apart", "layers_reach", "tied_decay", "tied_gap", "tied_before", on=CounterexamplesRun)
+def layers(run: CounterexamplesRun) -> Mapping[str, Field]:
+    """Training from independent layers and from equal ones, per depth; the error is the difference of two tolerances."""
+
+    def numbers(L: int, tied: bool, rtol: float) -> tuple[float, ...]:
+        Z, loss = run.layers(L, tied, rtol)
+        gaps = euclid(np.diff(Z, axis=1))  # [2 L-1]
+        return np.log(loss[0] / loss[1]), np.max(gaps[1]), np.sqrt(np.mean(gaps[0] ** 2)), np.sqrt(_LAYERS["T"] * loss[0])
+
+    def field(tied: bool) -> list[Field]:
+        fine, coarse = (np.array([numbers(int(L), tied, rtol) for L in run.depths]).T for rtol in (1e-9, 1e-7))
+        return [Field(a, np.abs(a - b) + gamma(1000) * a, ("batch",)) for a, b in zip(fine, coarse, strict=True)]
+
+    free, tied = field(False), field(True)
+    named = dict(zip(("layers_decay", "layers_gap", "layers_apart", "layers_reach"), free, strict=True))
+    deeper, before = (Field(tied[1].values[part], tied[1].radius[part], ("batch",)) for part in (slice(1, None), slice(-1)))
+    return {**named, "tied_decay": tied[0], "tied_gap": deeper, "tied_before": before}
 
 
 @measures("toy_ascent", "t", on=CounterexamplesRun)

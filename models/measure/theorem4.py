@@ -17,7 +17,7 @@ from depthlimit.models.measure.ladder import LadderRun
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import euclid
 from depthlimit.models.trajectory import BLOCKS
-from depthlimit.theory.quantity import Array, Field
+from depthlimit.theory.quantity import Array, Field, number
 
 _DEGREE = 12  # trained weights at the times of a ladder are entire in s; on 16 nodes and more this degree is well conditioned
 _WEIGHT = 5.0  # 8/3 + 2 + 1/3: how far errors at the three depths spread to the limit
@@ -36,9 +36,9 @@ def series(weights: Array, degree: int) -> Array:
     return np.asarray(fit.reshape(degree + 1, *weights.shape[1:]))
 
 
-@measures("h_limit", "H_limit", on=LadderRun)
+@measures("h_limit", "H_limit", "F_limit", on=LadderRun)
 def trained_limits(run: LadderRun) -> Mapping[str, Field]:
-    """Both sides of (9) at the last saved time, at the nodes of the third depth from below."""
+    """Both sides of (9) at the last saved time, at the nodes of the third depth from below, and outputs B(T) H(1, T)."""
     last = run.trained[-3:]
     nodes = int(run.depths[-3])
     hidden = [t.forward["hidden"][0, -1, :: t.network["L"] // nodes] for t in last]  # [nodes+1 n q] each
@@ -51,13 +51,27 @@ def trained_limits(run: LadderRun) -> Mapping[str, Field]:
     h_radius = euclid(fine - coarse) + _WEIGHT * (rounding + 10 * relative * float(euclid(fine).max()))
 
     s, degree = np.arange(nodes + 1) / nodes, min(nodes - 1, _DEGREE)
-    found = []
+    found, outputs = [], []
     for power, terms in ((1, degree), (0, max(degree - 2, 0))):
         ends = {k: limits(np.stack([t.states[k][0, -1] for t in last]))[power] for k in "AB"}
         inner = {k: limits(np.stack([series(t.states[k][0, -1], terms) for t in last]))[power] for k in "VW"}
         answer = call(run.implementation, "neural_ode", run.batch.network, weights={**ends, **inner}, x=run.batch.x, s=s)
         found.append(answer["hidden"].reshape(nodes + 1, -1))
+        outputs.append(answer["hidden"].reshape(nodes + 1, -1, run.spec.q)[-1] @ ends["B"].T)
     H, other = found
     allowed = 100 * run.spec.rtol * euclid(H - H[0]) + run.spec.rtol * euclid(H)  # by the protocol
     LC = ("layer", "component")
-    return {"h_limit": Field(fine, h_radius, LC), "H_limit": Field(H, euclid(H - other) + allowed, LC)}
+    error = euclid(outputs[0] - outputs[1]) + float(np.linalg.norm(last[-1].states["B"][0, -1])) * allowed[-1]
+    remaining = max(float(t.loss[0, -1] + t.loss_error[0, -1]) for t in last)  # no output is farther from its label than √(nℓ)
+    return {
+        "h_limit": Field(fine, h_radius, LC),
+        "H_limit": Field(H, euclid(H - other) + allowed, LC),
+        "F_limit": Field(outputs[0], error + np.sqrt(run.spec.n * remaining), ("sample", "component")),
+    }
+
+
+@measures("ladder_left", "y_all", on=LadderRun)
+def fitted(run: LadderRun) -> Mapping[str, Field]:
+    """What is left of the loss at the depth where most is, and the labels."""
+    left, error = max((t.loss[0, -1] / t.loss[0, 0], t.loss_error[0, -1] / t.loss[0, 0]) for t in run.trained)
+    return {"ladder_left": number(float(left), float(error)), "y_all": Field(run.batch.y, np.zeros(()), ("sample", "component"))}

@@ -76,6 +76,11 @@ def test_a_witness_is_replayed_by_its_name(monkeypatch: pytest.MonkeyPatch, caps
     ]
 
 
+def test_a_literal_instance_is_replayed_by_its_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["replay", "prop5-literal", "--implementation", "numpy"], monkeypatch) == 0
+    assert "prop5.pl[as-printed,instantaneous]: holds" in capsys.readouterr().out
+
+
 def test_an_id_is_registered_once_and_a_kind_is_one_of_four() -> None:
     with pytest.raises(ValueError, match="registered already"):
         differ(FOUND[0])

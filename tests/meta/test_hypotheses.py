@@ -24,6 +24,7 @@ from depthlimit.models.measure.section3 import interpolation
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
 from depthlimit.theory.enclosure import log_evaluate
+from depthlimit.theory.quantity import Array
 from depthlimit.theory.registry import claims, quantities
 
 
@@ -214,6 +215,23 @@ def test_one_layer_without_scaling_follows_its_two_equations() -> None:
     V, W = solve_ivp(rhs, (0, 1), [0.0, 1.0], method="Radau", rtol=1e-10, atol=1e-12).y[:, -1]
     found = CounterexamplesRun(SPECS["toys"], ArrayStore()).unscaled_flow(1, 1e-11)
     assert found == pytest.approx((1 + V * math.tanh(W), V), rel=1e-8)
+
+
+def test_layers_start_equal_or_apart_and_the_numbers_are_those_of_weights_made_by_hand() -> None:
+    class Made(CounterexamplesRun):
+        def layers(self, L: int, tied: bool, rtol: float) -> tuple[Array, Array]:
+            end = np.arange(L)[:, None] * np.array([3.0, 4.0]) / (L if tied else 1)
+            return np.stack([np.zeros_like(end) if tied else 2 * end, end]), np.array([9.0, 1.0])
+
+    f = Fields(Made(SPECS["toys"], ArrayStore()))
+    assert f["layers_gap"].values == pytest.approx(5) and f["layers_apart"].values == pytest.approx(10)
+    assert f["tied_gap"].values == pytest.approx([5 / 16, 5 / 32, 5 / 64]) and f["tied_before"].values == pytest.approx(
+        [5 / 8, 5 / 16, 5 / 32]
+    )
+    assert f["layers_decay"].values == pytest.approx(math.log(9)) and f["layers_reach"].values == pytest.approx(6)
+    starts = [CounterexamplesRun(SPECS["toys"], ArrayStore()).layers(64, tied, 1e-6)[0][0] for tied in (True, False)]
+    gaps = [np.linalg.norm(np.diff(Z, axis=0), axis=-1) for Z in starts]
+    assert np.all(gaps[0] == 0) and np.mean(gaps[1] ** 2) == pytest.approx(2 * 3 * 16, rel=0.1)
 
 
 # --- specs and differences

@@ -6,6 +6,7 @@ import numpy as np
 
 from depthlimit.models.check import run
 from depthlimit.models.corpus import LADDERS
+from depthlimit.models.corpus_long import LADDER
 from depthlimit.models.measure.registry import Fields
 from depthlimit.models.measure.theorem4 import limits, series
 from depthlimit.models.reference import NumpyImplementation
@@ -34,3 +35,11 @@ def test_the_limit_lies_closer_than_the_deepest_network_by_two_orders() -> None:
     own = np.linalg.norm(deepest[:: (len(deepest) - 1) // nodes].reshape(nodes + 1, -1) - H.values, axis=-1).max()
     assert np.linalg.norm(h.values - H.values, axis=-1).max() < own / 100
     assert h.radius.max() < own / 10
+
+
+def test_a_network_trained_to_the_end_tends_to_a_neural_ode_that_interpolates() -> None:
+    fields = Fields(run(LADDER, NumpyImplementation()))
+    outputs, labels = fields["F_limit"], fields["y_all"].values
+    gap = np.linalg.norm(outputs.values - labels, axis=-1)
+    assert np.all(gap < outputs.radius) and outputs.radius.max() < 1e-5 * np.abs(labels).max()
+    assert fields["ladder_left"].values < 1e-14

@@ -148,7 +148,7 @@ differ(
         r"\text{for } k \in \{1,\dots,n\}",
         r"\text{for } k \in \{1,\dots,L\}",
         _MISPRINT,
-        "k counts layers. On page 34, likewise, W stands for W̄ in σ(WĀx/√q), three times.",
+        "k counts layers. On page 34, likewise, W stands for W̄ in σ(WĀx/√q), twice.",
         ("By the text: Definition 1 has k in {1, ..., L}.", _RUN + "(47) holds at every layer (prop5.near-V, prop5.near-W)."),
         "depthlimit explain prop5.near-V",
     )

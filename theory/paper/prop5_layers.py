@@ -142,7 +142,8 @@ line("prop5.pl", Q.ball_gradient2, ">=", P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q) * Q.
      "The local PL condition as printed where c₂√(nq) >= 1.", rf"{_GRADIENT} \ge \frac{{c_4}}{{n\sqrt n\,q}}\ell", 6,
      part="statement, Definition 1", role=Role.RESULT, edition="explicit", hypotheses=(*P.DEEP, *P.PRINTED),
      tool=Tool.POLYAK_LOJASIEWICZ, premises=("prop5.pl-proved",),
-     note="At its tightest where c₂√(nq) = 1, n > d and y is orthogonal to the rows of x; else A and B decide.")  # fmt: skip
+     note="The ratio is 400 times μ at least, at c₂√(nq) = 1, n > d and y orthogonal to the rows of x: most layers are "
+          "dropped, the floor is halved, s_min(S̄)² is counted as mη²/64. For n <= d it is 10¹⁰ times: A and B fit the data.")  # fmt: skip
 
 # --- page 35: the constants
 _K = Q.K_sigma

@@ -5,6 +5,9 @@ norm M_Z, V not small, so K₁ = K_σ M_Z²/(4√(qm)) in the norm |V|_F + |W|_F
 like √(qm) and C falls like e^{-2K}: C depends on m, against Remark 3. Along the flow |V_k| <= M, and with V and W bounded separately
 K₁ = K_σ M (|W̄|_F + M)/√(qm), which the event |W̄|_F <= √(2qm) bounds without m: so read, Remark 3 is right. K₂ is taken from above, with
 |h| <= e^{K₁} M_A M_X: K_σ e^{K₁} M_A M_X |z|/√(qm).
+
+As t and L tend to infinity: a ladder in depth trained until 1e-12 of the loss is left has limits at that time, statements (i) to (iii) by
+`prop3.rate` and `eq9.state`, from which the limits in t are no farther than √ℓ(T) lets them be.
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ from typing import Any
 
 import sympy as sp
 
-from depthlimit.theory.claim import Condition, Role, Tool
+from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import prop5_setting as P
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop5_steps import line
+from depthlimit.theory.paper.prop7 import SMOOTH
+from depthlimit.theory.registry import quantity, register
 
 _ROOT = sp.sqrt(Q.q * Q.m)
 M_AB, M_X = 1 + P.M, sp.sqrt(Q.q)  # M_A = M_B = 1 + M: Ā and B̄ have operator norm 1
@@ -78,3 +83,28 @@ line("remark3.width", _WIDER, ">=", C, "C does not fall with m: as large at widt
 line("remark3.width", _C(_K(_SEPARATE, (P.W_bar + 2 * P.M) / _ROOT)), ">=", _C(_K(_LIMIT, sp.sqrt(2) + 2 * P.M)),
      "With V and W bounded separately C has a bound from below without m.", rf"{_CONST} \ge C(\mathcal X, \sigma, n, q)", 36,
      edition="corrected", hypotheses=(*P.EVENT_W, Condition("qm >= 1", Q.q * Q.m, ">=", sp.Integer(1))), **_3)  # fmt: skip
+
+_MEANING = "outputs of the neural ODE with the trained weights extrapolated in 1/L, as the loss vanishes"
+F_limit = quantity("F_limit", r"B_\infty H(1)", (Q.N_, Q.C_), _MEANING, local=False).symbol
+y_all = quantity("y_all", "y_i", (Q.N_, Q.C_), "labels", exact=True).symbol
+ladder_left = quantity(
+    "ladder_left", r"\max_L\ell^L(T)/\ell^L(0)", (), "what is left of the loss at the depth where most is", local=False
+).symbol
+register(
+    Claim(
+        "thm6.interpolates",
+        F_limit,
+        "=",
+        y_all,
+        Source("Theorem 6", "(iv)", "", 7),
+        ("depth-ladder",),
+        "As t and L tend to infinity the outputs tend to those of a neural ODE that interpolates the training data.",
+        r"F_\infty(x_i) = B_\infty H(1) = y_i \text{ for all } i \in \{1,\dots,n\}",
+        role=Role.RESULT,
+        inputs="along-trajectory",
+        hypotheses=(Condition("1e-12 of the loss is left at every depth", ladder_left, "<=", sp.Rational(1, 10**12)),),
+        needs=SMOOTH,
+        premises=("eq9.state", "thm6.condition"),
+        tool=Tool.EXTRAPOLATION,
+    )
+)

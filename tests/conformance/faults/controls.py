@@ -45,6 +45,7 @@ SPECS: dict[str, Spec] = {
         "deep-chain": _chain(16, 1.0, 2.0),
         "smooth-chain": _chain(4, 1.0, 3.0, activation={"name": "gelu"}, T=1.0, times=(0.0, 0.01, 0.02)),
         "toys": {**_ONE, "regime": {"kind": "counterexamples", "depths": (8, 16, 32, 64)}, "T": 0.24, "times": (0.0, 0.1, 0.24)},
+        "shallow-toys": {**_ONE, "regime": {"kind": "counterexamples", "depths": (2, 4, 8, 16)}, "T": 0.24},
         "sum-norm": SUM_NORM.to_json(),
         "event": {
             **{**_ONE, "L": 2, "T": 0.1},
@@ -130,6 +131,15 @@ class DoubledBranch(CounterexamplesRun):
     def branch(self, h: float, scale: float, f: Callable[[float], float], L: int) -> float:
         """Twice the scale."""
         return super().branch(h, 2 * scale, f, L)
+
+
+class AveragedLayers(CounterexamplesRun):
+    """Training ends with the mean of the layers in each of them."""
+
+    def layers(self, L: int, tied: bool, rtol: float) -> tuple[Array, Array]:
+        """The right start and loss."""
+        Z, loss = super().layers(L, tied, rtol)
+        return np.stack([Z[0], np.broadcast_to(Z[1].mean(axis=0), Z[1].shape)]), loss
 
 
 def _replaced(rhs: sp.Expr) -> Any:
@@ -292,6 +302,17 @@ _TOYS = (
         ("toys",),
         (f"{_H}scaling-kept[explicit,{_A}]", f"{_H}zero-at-zero-remains[explicit,{_A}]"),
         runs=DoubledBranch,
+    ),
+    Fault(
+        "averaged-layers", AveragedLayers.__doc__ or "", ("shallow-toys",), (f"control.iid-rough[explicit,{_ALONG}]",), runs=AveragedLayers
+    ),
+    claim_fault("independent-layers-faster", "shallow-toys", f"control.iid-decay[explicit,{_ALONG}]", "2 for ½", scaled(4)),
+    claim_fault(
+        "tied-gap-over-L2",
+        "shallow-toys",
+        f"control.tied-smooth[explicit,{_ALONG}]",
+        "¼ for ½: a difference of order 1/L²",
+        scaled(sp.Rational(3, 8)),
     ),
     claim_fault("trained-weights-halved", "toys", f"{_H}scaling-trained-weights[explicit,{_A}]", "half of the bound", scaled(_half)),
     claim_fault("sign-start-doubled", "toys", f"{_H}clip-lipschitz-start[explicit,{_A}]", "2√2 for √2", scaled(2)),

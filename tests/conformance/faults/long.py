@@ -35,6 +35,7 @@ SPECS: dict[str, Spec] = {
     "ball-steep": corpus_long.BALLS[1],
     "ball-identity": corpus_long.IDENTITY,
     "ball-diagonal": corpus_long.DIAGONAL,
+    "long-ladder": corpus_long.LADDER,
     "long": Spec.model_validate({**corpus_long.LONG[0].to_json(), "L": 2, "times": (0.0, 0.5, 6.5, 13.25, 26.5)}),
 }
 
@@ -186,6 +187,9 @@ FAULTS: tuple[Fault, ...] = (
     claim_fault("remark1-bounded", "ball-scalar", "remark1.bounded[explicit,a-priori]", "a tenth of ℓ(0)", scaled(sp.Rational(1, 10))),
     claim_fault(
         "remark1-energy", "ball-scalar", "remark1.energy[explicit,along-trajectory]", "the factor 1/2 lost", _put(_SPEED2 / 2, _SPEED2)
+    ),
+    claim_fault(
+        "labels-missed", "long-ladder", "thm6.interpolates[as-printed,along-trajectory]", "1.0001 times the labels", scaled(1.0001)
     ),
     _late("stop", Late, f"prop8.long-left/sharpened prop8.long-decay/sharpened {_LOSS}"),
     _late("slow", Slower, f"prop8.long-decay/sharpened {_LOSS}"),
