@@ -278,9 +278,11 @@ def replay(
     records = []
     for spec in specs:
         records += check(spec, loaded, stored(arrays), selected)[0]
+    wrong = {c.id for c in selected if c.expect is not None}
     for item in records:
         sides = " ".join(f"{k}={item[k]!r}" for k in ("lhs", "lhs_radius", "rhs", "rhs_radius"))
-        print(f"{claim_id(item)}: {item['verdict']} {sides} scale={item['scale']} where={item['where']} {item['reason']}".rstrip())
+        verdict = item["verdict"] + (", as registered" if item["verdict"] == "violated" and claim_id(item) in wrong else "")
+        print(f"{claim_id(item)}: {verdict} {sides} scale={item['scale']} where={item['where']} {item['reason']}".rstrip())
     raise typer.Exit(runs.status(records))
 
 
