@@ -28,9 +28,9 @@ Everything runs in one process on one thread, contestants in turn, and processor
 turns in parentheses. Contestants must agree up to rounding before they are timed. What is not installed (`jax`, `diffrax`) is listed so.
 
 Which kernels BLAS chooses decides most. The table is of a run with `OPENBLAS_CORETYPE=Haswell`; without it, on the same machine, OpenBLAS
-takes its AVX-512 kernels, and then the compiled right-hand side is 7.7 and 7.3 times faster than the authors' style (L = 64, 1024), 1.6
-and 2.5 times faster than JAX, within 18 % of what is attainable there; whole flows are 2.0 (by hand) and 2.5 (autograd) times faster
-than diffrax, 8.7 and 12.8 times faster than torchdiffeq.
+takes its AVX-512 kernels, and then the compiled right-hand side is 7.9 and 7.0 times faster than the authors' style (L = 64, 1024), 1.6
+and 2.4 times faster than JAX, within 15 % of what is attainable there; whole flows are 2.0 (by hand) and 2.6 (autograd) times faster
+than diffrax, 7.5 and 11.8 times faster than torchdiffeq.
 """
 
 

@@ -115,7 +115,7 @@ def _suite_peers(results: Results) -> str:
     return ", ".join(f"{r['name']} {r['seconds']:.3g}" for r in results["suite"][:-1])
 
 
-SMALL = "calls through Python: arrays are checked and spread before the kernel starts"
+SMALL = "two fifths of a call are Python, where arrays are checked and answers made; the rest are loops too short to vectorise"
 GOALS = (
     Goal(
         "right-hand side over attainable, L = 64",
