@@ -23,20 +23,15 @@ def curves(series: Mapping[str, Points], name: str, x: str, y: str, caption: str
     """Lines of values against sizes, both logarithmic."""
     shown = {label: [(math.log10(a), math.log10(b)) for a, b in points if b > 0] for label, points in series.items()}
     shown = {label: points for label, points in shown.items() if points}
-    looks = {label: panels.style(i, svg.SERIES[i % len(svg.SERIES)]) for i, label in enumerate(shown)}
-    figure, axes = panels.panel(keys=len(shown))
-    for label, points in shown.items():
-        axes.plot(*zip(*points, strict=True), **looks[label])
     across, up = ([p[i] for points in shown.values() for p in points] for i in (0, 1))
     pad = 0.05 * (max(up) - min(up)) + 0.02
-    axes.set_xlim(min(across) - 0.05, max(across) + 0.05)
-    axes.set_ylim(min(up) - pad, max(up) + pad)
-    panels.sizes(axes.set_xticks, across)
-    panels.decades(axes.set_yticks, min(up) - pad, max(up) + pad)
-    panels.name_axes(figure, x, y)
-    panels.draw_key(figure, list(looks.items()))
+    panel = panels.Panel(x=(min(across) - 0.05, max(across) + 0.05), y=(min(up) - pad, max(up) + pad), x_name=x, y_name=y)
+    for i, (label, points) in enumerate(shown.items()):
+        panel.series(points, panels.look(i, 1 + i % svg.SERIES), label)
+    panel.x_ticks = panels.sizes(across)
+    panel.y_ticks = panels.decades(*panel.y)
     rows = tuple((label, f"{a:g}", tables.text(b)) for label, points in series.items() for a, b in points)
-    return Drawing(svg.to_markup(figure, name, caption, f"{y} against {x}"), caption, ("line", x, y), rows)
+    return Drawing(panel.markup(name, caption, f"{y} against {x}"), caption, ("line", x, y), rows)
 
 
 def _rhs(found: Mapping[str, Any]) -> list[Drawing]:
@@ -81,14 +76,13 @@ def render(results: Mapping[str, Any]) -> str:
     loader = FileSystemLoader([Path(__file__).parent, TEMPLATES])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     shown = []
-    with svg.defaults():
-        for name, section in SECTIONS.items():
-            found = results["sections"].get(name)
-            if found is not None:
-                failed = found.get("failed", "")
-                made = [] if failed else tables.TABLES[name](found["results"])
-                drawn = [] if failed or name not in DRAWN else DRAWN[name](found["results"])
-                shown.append({"name": name, "title": section.title, "tables": made, "drawings": drawn, "failed": failed})
+    for name, section in SECTIONS.items():
+        found = results["sections"].get(name)
+        if found is not None:
+            failed = found.get("failed", "")
+            made = [] if failed else tables.TABLES[name](found["results"])
+            drawn = [] if failed or name not in DRAWN else DRAWN[name](found["results"])
+            shown.append({"name": name, "title": section.title, "tables": made, "drawings": drawn, "failed": failed})
     counts = [sum(g["reached"] is said for g in results["goals"]) for said in (True, False, None)]
     failures = [s["title"] for s in shown if s["failed"]]
     sentence = f"Of {sum(counts)} goals {counts[0]} are reached, {counts[1]} are not, {counts[2]} were not measured."

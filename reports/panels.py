@@ -1,34 +1,33 @@
 """One style for all figures: a small panel on a transparent ground, with few ticks and a key above it.
 
-All values come as log10 and are drawn on linear axes with ticks of our own: bounds that are recorded as
-logarithms then share an axis with what was measured, and drawing is several times faster than on log axes.
+All values come as log10 and are drawn on linear axes with ticks of our own: bounds that are recorded as logarithms then share an axis
+with what was measured. The panel is drawn by hand rather than with Matplotlib, whose axes, ticks, keys and clipping nothing here would use.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from depthlimit.reports.svg import FAINT, INK
+from depthlimit.reports import svg
 
-WIDTH, HEIGHT = 4.2, 2.6  # inches: one column of a telephone, three of a desk
-LEFT, BOTTOM, RIGHT, TOP, LINE = 0.7, 0.42, 0.12, 0.1, 0.175  # inches: margins, and a line of the key
-SIZE, SMALL = 9.0, 8.5  # points
+WIDTH, HEIGHT = 302.0, 187.0  # pixels of a figure: one column of a telephone, three of a desk
+LEFT, BOTTOM, RIGHT, TOP, LINE = 50.0, 30.0, 9.0, 7.0, 12.6  # margins, and a line of the key
+SIZE = 3.5  # of a mark
+MARGIN = 0.05  # of the range of the data, left free on each side
 POINTS = 200  # drawn per line
 LINES = 4  # in a figure
-DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKS = "os^DvP"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-Key = list[tuple[str, dict[str, Any]]]
 Cells = tuple[str | Markup, ...]
+Ticks = list[tuple[float, str]]
+Span = tuple[float, float]
 T = TypeVar("T")
 
 
@@ -40,6 +39,23 @@ class Drawing:
     caption: str
     header: Cells
     rows: tuple[Cells, ...]
+
+    def groups(self) -> list[list[Cells]]:
+        """The rows by runs of an equal first cell, which need be said only once."""
+        return [list(rows) for _, rows in groupby(self.rows, key=lambda row: row[0])]
+
+
+class Look(NamedTuple):
+    """Colour, dashes and mark of a line."""
+
+    colour: int
+    dash: str
+    mark: str
+
+
+def look(index: int, colour: int) -> Look:
+    """That of the index-th line: told apart without colour."""
+    return Look(colour, svg.DASHES[index % len(svg.DASHES)], MARKS[index % len(MARKS)])
 
 
 def thin(items: Sequence[T], limit: int = POINTS) -> list[T]:
@@ -63,18 +79,15 @@ def plain(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
-def numbers(set_ticks: Callable[..., object], low: float, high: float) -> None:
+def numbers(low: float, high: float) -> Ticks:
     """Ticks at round numbers."""
-    ticks = steps(low, high)
-    set_ticks(ticks, labels=[plain(t) for t in ticks])
+    return [(t, plain(t)) for t in steps(low, high)]
 
 
-def decades(set_ticks: Callable[..., object], low: float, high: float) -> None:
+def decades(low: float, high: float) -> Ticks:
     """Ticks of a logarithmic axis: powers of ten, or 1, 2 and 5 times them on a short range."""
     if high - low >= 2.5:
-        ticks = [t for t in steps(low, high) if float(t).is_integer()]
-        set_ticks(ticks, labels=[f"10{str(int(t)).translate(_SUPERSCRIPT)}" for t in ticks])
-        return
+        return [(t, f"10{str(int(t)).translate(_SUPERSCRIPT)}") for t in steps(low, high) if float(t).is_integer()]
     for factors in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
         values = [math.log10(f) + e for e in range(math.floor(low), math.ceil(high) + 1) for f in factors]
         ticks = [t for t in values if low - 1e-9 <= t <= high + 1e-9]
@@ -82,62 +95,114 @@ def decades(set_ticks: Callable[..., object], low: float, high: float) -> None:
             break
     else:
         ticks = [math.log10(v) for v in steps(10.0**low, 10.0**high, 4) if v > 0]
-    set_ticks(ticks, labels=[plain(10.0**t) for t in ticks])
+    return [(t, plain(10.0**t)) for t in ticks]
 
 
-def sizes(set_ticks: Callable[..., object], places: Sequence[float]) -> None:
+def sizes(places: Sequence[float]) -> Ticks:
     """Ticks at sizes that are whole numbers, given as log10."""
     apart = 0.09 * (max(places) - min(places))
     marks: list[float] = []
     for place in sorted(set(places)):
         if not marks or place - marks[-1] >= apart:
             marks.append(place)
-    set_ticks(marks, labels=[f"{10.0**x:.0f}" for x in marks])
+    return [(x, f"{10.0**x:.0f}") for x in marks]
 
 
-def style(index: int, colour: str) -> dict[str, Any]:
-    """Dashes and marker of the index-th line: told apart without colour."""
-    return {
-        "color": colour,
-        "linestyle": DASHES[index % len(DASHES)],
-        "marker": MARKERS[index % len(MARKERS)],
-        "linewidth": 1.2,
-        "markersize": 3.5,
-    }
+def _extent(values: Iterable[float]) -> Span:
+    """The range of the data with its margins."""
+    found = list(values)
+    low, high = min(found), max(found)
+    margin = MARGIN * (high - low or max(abs(low), 1.0))
+    return low - margin, high + margin
 
 
-def panel(height: float = HEIGHT, left: float = LEFT, keys: int = 0) -> tuple[Figure, Axes]:
-    """A figure with one axes; room for `keys` lines is made above it."""
-    top = TOP + LINE * keys + (0.05 if keys else 0.0)
-    height += LINE * keys
-    figure = Figure(figsize=(WIDTH, height))
-    box = (left / WIDTH, BOTTOM / height, 1 - (left + RIGHT) / WIDTH, 1 - (BOTTOM + top) / height)
-    axes = figure.add_axes(box)
-    figure.patch.set_visible(False)
-    axes.patch.set_visible(False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set(color=INK, linewidth=0.6)
-    axes.tick_params(labelsize=SIZE, length=3, width=0.6, colors=INK)
-    axes.grid(True, color=FAINT, linewidth=0.4)
-    axes.set_axisbelow(True)
-    return figure, axes
+@dataclass
+class Panel:
+    """Shapes in units of the data and texts, placed on pixels at the end. `x` and `y` default to the extent of the data."""
 
+    height: float = HEIGHT
+    left: float = LEFT
+    x: Span | None = None
+    y: Span | None = None
+    x_ticks: Ticks = field(default_factory=list)
+    y_ticks: Ticks = field(default_factory=list)
+    x_name: str = ""
+    y_name: str = ""
+    upright: bool = True  # whether the axis of y is drawn
+    _shapes: list[tuple[list[svg.Place | None], Callable[[list[svg.Place | None]], str]]] = field(default_factory=list)
+    _texts: list[tuple[float, float, str]] = field(default_factory=list)
+    _rules: list[tuple[bool, float, str]] = field(default_factory=list)
+    _key: list[tuple[str, Look]] = field(default_factory=list)
 
-def name_axes(figure: Figure, x: str, y: str = "") -> None:
-    """Labels of both axes, at fixed places: Matplotlib's own are laid out after all ticks, which is slow."""
-    box, height = figure.axes[0].get_position(), figure.get_figheight()
-    look: dict[str, Any] = {"fontsize": SIZE, "color": INK, "ha": "center"}
-    figure.text((box.x0 + box.x1) / 2, 0.04 / height, x, **look)
-    if y:
-        figure.text(0.09 / WIDTH, (box.y0 + box.y1) / 2, y, rotation=90, va="center", **look)
+    def _add(self, places: Iterable[svg.Place | None], draw: Callable[[list[svg.Place | None]], str]) -> None:
+        self._shapes.append((list(places), draw))
 
+    def path(self, places: Iterable[svg.Place | None], look: Look) -> None:
+        """A line; interrupted where a place is None."""
+        self._add(places, lambda at: svg.path(svg.polyline(at), look.colour, dash=look.dash))
 
-def draw_key(figure: Figure, lines: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """One line per series above the axes; several times faster than a legend, which lays itself out."""
-    height = figure.get_figheight()
-    for i, (label, look) in enumerate(lines):
-        y = 1 - (TOP + LINE * i) / height
-        figure.add_artist(Line2D([0.02, 0.06, 0.10], [y, y, y], **{**look, "markevery": [1]}))
-        figure.text(0.115, y, label, fontsize=SMALL, color=INK, va="center_baseline")
+    def series(self, places: Sequence[svg.Place | None], look: Look, label: str, every: int = 1) -> None:
+        """A line with a mark at every `every`-th place, and a line in the key."""
+        self.path(places, look)
+        self.marks(places[::every], look.mark, look.colour)
+        self._key.append((label, look))
+
+    def marks(self, places: Iterable[svg.Place | None], shape: str, colour: int, size: float = SIZE) -> None:
+        """A mark at each place."""
+        self._add(places, lambda at: svg.path(svg.marks(at, shape, size), colour, 1.0, fill=shape not in "_|PX"))
+
+    def segments(self, places: Iterable[svg.Place], colour: int, width: float = 1.0, opacity: float = 1.0) -> None:
+        """Lines from the first place to the second, from the third to the fourth, ..."""
+        self._add(places, lambda at: svg.path(svg.segments(at), colour, width, opacity=opacity))
+
+    def area(self, places: Iterable[svg.Place], colour: int, width: float = 0.8, opacity: float = 0.3) -> None:
+        """A polygon: filled lightly, or, with opacity 0, its outline alone."""
+        self._add(places, lambda at: svg.path(svg.polyline(at, close=True), colour, width, fill=opacity > 0, opacity=opacity or 1.0))
+
+    def rule(self, value: float, upright: bool = False, dash: str = svg.DASHED) -> None:
+        """A line across the frame."""
+        self._rules.append((upright, value, dash))
+
+    def text(self, x: float, y: float, words: str) -> None:
+        """A text that starts at a place."""
+        self._texts.append((x, y, words))
+
+    def extent(self, axis: int) -> Span:
+        """The range of what has been drawn so far, with margins; of x (0) or y (1)."""
+        return _extent(place[axis] for places, _ in self._shapes for place in places if place is not None)
+
+    def markup(self, name: str, title: str, description: str) -> Markup:
+        """The figure as an inline <svg>; `name` is a prefix for ids, unique to the page."""
+        keys = LINE * len(self._key) + (3.6 if self._key else 0.0)
+        left, right, top, bottom = self.left, WIDTH - RIGHT, TOP + keys, self.height + LINE * len(self._key) - BOTTOM
+        (x0, x1), (y0, y1) = self.x or self.extent(0), self.y or self.extent(1)
+
+        def place(at: svg.Place) -> svg.Place:
+            return left + (at[0] - x0) / (x1 - x0) * (right - left), bottom - (at[1] - y0) / (y1 - y0) * (bottom - top)
+
+        columns = [(place((t, y0))[0], label) for t, label in self.x_ticks]
+        rows = [(place((x0, t))[1], label) for t, label in self.y_ticks]
+        n = svg.short
+        grid = [f"M{n(x)} {n(top)}V{n(bottom)}" for x, _ in columns] + [f"M{n(left)} {n(y)}H{n(right)}" for y, _ in rows]
+        axes = f"M{n(left)} {n(top)}V{n(bottom)}H{n(right)}" if self.upright else f"M{n(left)} {n(bottom)}H{n(right)}"
+        axes += "".join(f"M{n(x)} {n(bottom)}v3" for x, _ in columns) + "".join(f"M{n(left)} {n(y)}h-3" for y, _ in rows)
+        lines = [svg.path("".join(grid), svg.FAINT, 0.4)]
+        lines += [draw([at and place(at) for at in places]) for places, draw in self._shapes]
+        for upright, value, dash in self._rules:
+            ends = [(value, y0), (value, y1)] if upright else [(x0, value), (x1, value)]
+            lines.append(svg.path(svg.polyline([place(end) for end in ends]), svg.INK, 0.8, dash))
+        lines.append(svg.path(axes, svg.INK, 0.6))
+        starts = [svg.text(*place((x, y)), words) for x, y, words in self._texts]
+        for i, (label, look) in enumerate(self._key):
+            y = TOP + LINE * i
+            lines.append(svg.path(f"M6 {n(y)}H30", look.colour, dash=look.dash))
+            lines.append(svg.path(svg.marks([(18, y)], look.mark, SIZE), look.colour, 1.0, fill=look.mark != "P"))
+            starts.append(svg.text(35, y + 3, label))
+        middles = [svg.text(x, bottom + 13, label) for x, label in columns]
+        middles.append(svg.text((left + right) / 2, bottom + BOTTOM - 3, self.x_name))
+        labels = "".join(svg.text(left - 6, y + 3, label) for y, label in rows)
+        if self.y_name:
+            middle = n((top + bottom) / 2)
+            middles.append(f'<text transform="translate(9 {middle})rotate(-90)">{self.y_name}</text>')
+        texts = (("start", "".join(starts)), ("middle", "".join(middles)), ("end", labels))
+        return svg.document(name, title, description, (WIDTH, bottom + BOTTOM), "".join(lines), texts)

@@ -1,138 +1,94 @@
-"""Matplotlib's SVG made fit for a page: small, themed by the page's style sheet, and silent under a strict
-content policy.
+"""The few shapes that figures are made of, as SVG text: small, themed by the page's style sheet, and silent under a strict content policy.
 
-Style attributes are turned into presentation attributes and classes (a policy without inline styles, such as
-that of Jenkins, ignores the former), black becomes `currentColor`, the marker colours of `SERIES` become the
-classes s1, s2, ... (stroke) and f1, f2, ... (fill), fonts are inherited, ids are made unique to the figure or
-dropped, and <title> and <desc> are put first. The same figure gives the same bytes.
+Colours are numbers: 0 is the ink, `FAINT` the grid, 1, 2, ... the series, classes s1, s2, ... (stroke) and f1, f2, ... (fill) of the
+style sheet. There are no inline styles (a policy such as that of Jenkins ignores them) and no ids but those of title and description.
+Points are in pixels from the upper left, written to a tenth.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import StringIO
-from typing import Any
-from xml.etree import ElementTree
-from zlib import crc32
+from collections.abc import Callable, Sequence
 
-from markupsafe import Markup
-from matplotlib import rc_context, rcdefaults, rcParams
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
+from markupsafe import Markup, escape
 
-INK = "#000000"
-FAINT = "#0000e0"
-SERIES = tuple(f"#0000f{i}" for i in range(1, 7))
-_CLASSES = {FAINT: "0", **{colour: str(i) for i, colour in enumerate(SERIES, start=1)}}
-_SVG = "{http://www.w3.org/2000/svg}"
-_HREF = "{http://www.w3.org/1999/xlink}href"
-_KEPT = {
-    "stroke-width",
-    "stroke-dasharray",
-    "stroke-linecap",
-    "text-anchor",
-    "fill-opacity",
-    "opacity",
-    "stroke-opacity",
-    "font-size",
+INK, FAINT = 0, -1
+SERIES = 6
+DASHES = ("", "4.4 1.9", "7.7 1.9 1.2 1.9", "1.2 2", "7.2 1.2 1.2 1.2 1.2 1.2", "1.2 3.6")  # solid, dashed, dash-dot, dotted, two more
+DASHED, DOTTED = DASHES[1], DASHES[3]
+
+Place = tuple[float, float]
+
+
+def short(value: float) -> str:
+    """A coordinate to a tenth."""
+    return f"{round(value, 1) + 0.0:g}"
+
+
+def polyline(places: Sequence[Place | None], close: bool = False) -> str:
+    """A path through the places, interrupted where one is None."""
+    parts: list[str] = []
+    pen = "M"
+    for place in places:
+        if place is not None:
+            parts.append(f"{pen}{short(place[0])} {short(place[1])}")
+        pen = "M" if place is None else "L" if pen == "M" else " "
+    return "".join(parts) + ("z" if close else "")
+
+
+def segments(places: Sequence[Place | None]) -> str:
+    """A path from the first place to the second, from the third to the fourth, ..."""
+    pairs = zip(places[::2], places[1::2], strict=True)
+    return "".join(polyline(pair) for pair in pairs)
+
+
+_MARKS: dict[str, Callable[[str, str], str]] = {  # by half and whole size
+    "o": lambda r, d: f"m-{r} 0a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0-{d} 0",
+    "s": lambda r, d: f"m-{r}-{r}h{d}v{d}h-{d}z",
+    "^": lambda r, d: f"m0-{r}l{r} {d}h-{d}z",
+    "D": lambda r, d: f"m0-{r}l{r} {r}-{r} {r}-{r}-{r}z",
+    "v": lambda r, d: f"m0 {r}l{r}-{d}h-{d}z",
+    "P": lambda r, d: f"m-{r} 0h{d}m-{r}-{r}v{d}",
+    "X": lambda r, d: f"m-{r}-{r}l{d} {d}m0-{d}l-{d} {d}",
+    ">": lambda r, d: f"m{r} 0l-{d} {r}v-{d}z",
+    "_": lambda r, d: f"m-{r} 0h{d}",
+    "|": lambda r, d: f"m0-{r}v{d}",
 }
-_COORDINATES = {"d", "x", "y", "transform", "width", "height", "viewBox"}
-_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-_RC: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "depthlimit",
-    "axes.unicode_minus": True,
-    "path.simplify": False,
-}
 
 
-@contextmanager
-def defaults() -> Iterator[None]:
-    """Draw within this: Matplotlib's own defaults and ours, whatever the user's configuration says."""
-    with rc_context():
-        rcdefaults()
-        rcParams.update(_RC)
-        yield
+def marks(places: Sequence[Place | None], shape: str, size: float) -> str:
+    """A path of marks, one at each place: o s ^ D v P X > _ |."""
+    mark = _MARKS[shape](short(size / 2), short(2 * float(short(size / 2))))
+    return "".join(f"M{short(p[0])} {short(p[1])}{mark}" for p in places if p is not None)
 
 
-def _restyle(element: ElementTree.Element) -> None:
-    classes = []
-    for rule in element.attrib.pop("style", "").split(";"):
-        name, _, value = (part.strip() for part in rule.partition(":"))
-        if name in ("fill", "stroke"):
-            if value in _CLASSES:
-                classes.append(name[0] + _CLASSES[value])
-            else:
-                element.set(name, "currentColor" if value == INK else value)
-        elif name == "font":
-            element.set("font-size", value.split("px")[0].split()[-1])
-        elif name in _KEPT:
-            element.set(name, value.removesuffix("px"))
-    if classes:
-        element.set("class", " ".join(classes))
-    if element.tag == "text" and re.fullmatch(r"rotate\(-?0 .*\)", element.get("transform", "")):
-        del element.attrib["transform"]
+def path(d: str, colour: int, width: float = 1.2, dash: str = "", fill: bool = False, opacity: float = 1.0) -> str:
+    """A <path>, stroked, and filled with the same colour where asked, then as light as `opacity`; nothing to draw gives nothing."""
+    if not d:
+        return ""
+    own = "0" if colour == FAINT else str(colour)
+    classes = ["s" + own] if colour else []
+    classes += ["f" + own] if colour and fill else []
+    given = {
+        "class": " ".join(classes),
+        "fill": "currentColor" if fill and not colour else "",
+        "stroke-width": "" if width == 1.2 else f"{width:g}",
+        "stroke-dasharray": dash,
+        ("fill-opacity" if fill else "stroke-opacity"): "" if opacity == 1.0 else f"{opacity:g}",
+    }
+    said = "".join(f' {key}="{value}"' for key, value in given.items() if value)
+    return f'<path{said} d="{d}"/>'
 
 
-def _prune(parent: ElementTree.Element) -> None:
-    """Drop what is empty, and groups that say nothing: what they hold takes their place."""
-    kept = list[ElementTree.Element]()
-    for child in parent:
-        _prune(child)
-        if child.tag == "g" and set(child.attrib) <= {"id"}:
-            kept += child
-        elif child.tag not in ("metadata", "style") and (child.tag != "defs" or len(child)):
-            kept.append(child)
-    parent[:] = kept
+def text(x: float, y: float, words: str) -> str:
+    """A line of text on the base line `y`."""
+    return f'<text x="{short(x)}" y="{short(y)}">{escape(words)}</text>'
 
 
-def _rename(tree: ElementTree.Element, name: str) -> None:
-    """Ids that are used, made short (a figure may use them a thousand times) and its own."""
-    used: dict[str, str] = {}
-    prefix = f"f{crc32(name.encode()):x}"
-    for element in tree.iter():
-        href = element.attrib.pop(_HREF, None)
-        if href:
-            element.set("href", "#" + used.setdefault(href[1:], f"{prefix}-{len(used)}"))
-        clip = element.get("clip-path")
-        if clip:
-            element.set("clip-path", f"url(#{used.setdefault(clip[5:-1], f'{prefix}-{len(used)}')})")
-    for element in tree.iter():
-        before = element.attrib.pop("id", None)
-        if before in used:
-            element.set("id", used[before])
-
-
-def to_markup(figure: Figure, name: str, title: str, description: str) -> Markup:
-    """The figure as an inline <svg>; `name` is a prefix for ids, unique to the page."""
-    out = StringIO()
-    FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)  # type: ignore[no-untyped-call]
-    tree = ElementTree.fromstring(out.getvalue())
-    for element in tree.iter():
-        element.tag = element.tag.removeprefix(_SVG)
-        element.text = (element.text or "").replace("\n", "").strip() or None
-        element.tail = None
-        for key, value in list(element.attrib.items()):
-            if key in _COORDINATES:
-                value = re.sub(r"(\.\d)\d+", r"\1", value)  # tenths of a point
-                element.set(key, re.sub(r"\s*([MLQCz])\s*", r"\1", value).strip())
-        _restyle(element)
-    _prune(tree)
-    _rename(tree, name)
-    box = tree.get("viewBox", "")
-    tree.attrib.clear()
-    tree.attrib.update(
-        {
-            "viewBox": box,
-            "role": "img",
-            "aria-labelledby": f"{name}-title {name}-desc",
-            "fill": "currentColor",  # Matplotlib leaves out a black fill, which SVG takes for granted
-        }
+def document(name: str, title: str, description: str, size: Place, lines: str, texts: Sequence[tuple[str, str]]) -> Markup:
+    """The <svg>: paths, then texts by anchor; `name` is a prefix for ids, unique to the page."""
+    groups = "".join(f'<g text-anchor="{anchor}">{inside}</g>' for anchor, inside in texts if inside)
+    return Markup(
+        f'<svg viewBox="0 0 {short(size[0])} {short(size[1])}" role="img" aria-labelledby="{name}-title {name}-desc" fill="currentColor">'
+        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+        f'<g fill="none" stroke="currentColor" stroke-width="1.2">{lines}</g>{groups}</svg>'
     )
-    for i, (tag, words) in enumerate((("title", title), ("desc", description))):
-        child = ElementTree.Element(tag, {"id": f"{name}-{tag}"})
-        child.text = words
-        tree.insert(i, child)
-    return Markup(ElementTree.tostring(tree, encoding="unicode"))
