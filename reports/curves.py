@@ -86,7 +86,7 @@ def measured_and_bound(curves: Sequence[Curve], results: Mapping[str, Result], p
         return None
     in_depth = first.axis == "L" and min(x) > 0
     place: Callable[[float], float] = math.log10 if in_depth else float
-    panel = panels.Panel()
+    panel = panels.Panel(x=panels.spread(map(place, x)))
     colours = [INK] * len(measured) + list(range(1, panels.LINES + 1))
     for i, (text, values) in enumerate(lines):
         places = [None if v is None else (place(a), v) for a, v in zip(x, values, strict=True)]

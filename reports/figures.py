@@ -81,17 +81,24 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
     edges = [low + i * (high - low) / BINS for i in range(BINS + 1)]
     panel = panels.Panel(height=47 + 33 * len(shown), left=11, x=(low, high), y=(-0.25, len(shown) - 0.02), upright=False)
     form = number if sort == "tower" and not iterated else power
+    outlines: list[svg.Place | None] = []
+    floors: list[svg.Place] = []
+    worst: list[svg.Place] = []
     rows: list[Cells] = []
     for floor, result, values in zip(reversed(range(len(shown))), shown, drawn, strict=True):
         counts = [0] * BINS
         for value in values:
             counts[min(int((value - low) / (high - low) * BINS), BINS - 1)] += 1
         tops = [floor, *(floor + 0.5 * c / max(counts) for c in counts), floor]
-        panel.area([(edge, top) for edge, pair in zip(edges, pairwise(tops), strict=True) if pair[0] != pair[1] for top in pair], 1)
-        panel.segments([(low, floor), (high, floor)], 1, 0.8)
-        panel.marks([(min(values) if sort == "tower" else max(values), floor - 0.07)], "^", svg.INK, 4)
+        outlines += [(edge, top) for edge, pair in zip(edges, pairwise(tops), strict=True) if pair[0] != pair[1] for top in pair]
+        outlines.append(None)
+        floors += [(low, floor), (high, floor)]
+        worst.append((min(values) if sort == "tower" else max(values), floor - 0.07))
         panel.text(low, floor + 0.54, name(result, results))
         rows += [(result.claim.id, form(edges[i]), form(edges[i + 1]), str(c)) for i, c in enumerate(counts) if c]
+    panel.area(outlines, 1)
+    panel.segments(floors, 1, 0.8)
+    panel.marks(worst, "^", svg.INK, 4)
     title, panel.x_name, remark = KINDS[sort]
     panel.x_ticks = (panels.numbers if sort == "tower" and not iterated else panels.decades)(low, high)
     if sort != "tower":

@@ -60,6 +60,16 @@ def _mend(element: ElementTree.Element, display: bool) -> None:
         element.tag = "munder"  # in display style sup_x is set with x below
 
 
+def _unwrap(parent: ElementTree.Element) -> None:
+    """Put what a row of one element holds in its place; <math> is a row itself."""
+    for i, child in enumerate(parent):
+        _unwrap(child)
+        if child.tag == "mrow" and len(child) == 1 and not child.attrib:
+            parent[i] = child[0]
+    if parent.tag == "math" and len(parent) == 1 and parent[0].tag == "mrow" and not parent[0].attrib:
+        parent[:] = list(parent[0])
+
+
 @lru_cache(maxsize=4096)
 def from_tex(tex: str, display: bool = True) -> Markup:
     """MathML of TeX, or the TeX itself where the converter leaves a command or an alignment mark in it."""
@@ -73,6 +83,9 @@ def from_tex(tex: str, display: bool = True) -> Markup:
         if "\\" in (element.text or "") or (element.text or "").strip() == "&":
             return fallback
         _mend(element, display)
+    _unwrap(tree)
+    if not display:
+        del tree.attrib["display"]  # inline is what <math> is without it
     return Markup(ElementTree.tostring(tree, encoding="unicode"))
 
 

@@ -108,8 +108,8 @@ def sizes(places: Sequence[float]) -> Ticks:
     return [(x, f"{10.0**x:.0f}") for x in marks]
 
 
-def _extent(values: Iterable[float]) -> Span:
-    """The range of the data with its margins."""
+def spread(values: Iterable[float]) -> Span:
+    """The range of data with margins."""
     found = list(values)
     low, high = min(found), max(found)
     margin = MARGIN * (high - low or max(abs(low), 1.0))
@@ -149,14 +149,14 @@ class Panel:
 
     def marks(self, places: Iterable[svg.Place | None], shape: str, colour: int, size: float = SIZE) -> None:
         """A mark at each place."""
-        self._add(places, lambda at: svg.path(svg.marks(at, shape, size), colour, 1.0, fill=shape not in "_|PX"))
+        self._add(places, lambda at: svg.marks(at, shape, size, colour))
 
     def segments(self, places: Iterable[svg.Place], colour: int, width: float = 1.0, opacity: float = 1.0) -> None:
         """Lines from the first place to the second, from the third to the fourth, ..."""
         self._add(places, lambda at: svg.path(svg.segments(at), colour, width, opacity=opacity))
 
-    def area(self, places: Iterable[svg.Place], colour: int, width: float = 0.8, opacity: float = 0.3) -> None:
-        """A polygon: filled lightly, or, with opacity 0, its outline alone."""
+    def area(self, places: Iterable[svg.Place | None], colour: int, width: float = 0.8, opacity: float = 0.3) -> None:
+        """Polygons, apart where a place is None: filled lightly, or, with opacity 0, their outlines alone."""
         self._add(places, lambda at: svg.path(svg.polyline(at, close=True), colour, width, fill=opacity > 0, opacity=opacity or 1.0))
 
     def rule(self, value: float, upright: bool = False, dash: str = svg.DASHED) -> None:
@@ -169,7 +169,7 @@ class Panel:
 
     def extent(self, axis: int) -> Span:
         """The range of what has been drawn so far, with margins; of x (0) or y (1)."""
-        return _extent(place[axis] for places, _ in self._shapes for place in places if place is not None)
+        return spread(place[axis] for places, _ in self._shapes for place in places if place is not None)
 
     def markup(self, name: str, title: str, description: str) -> Markup:
         """The figure as an inline <svg>; `name` is a prefix for ids, unique to the page."""
@@ -196,7 +196,7 @@ class Panel:
         for i, (label, look) in enumerate(self._key):
             y = TOP + LINE * i
             lines.append(svg.path(f"M6 {n(y)}H30", look.colour, dash=look.dash))
-            lines.append(svg.path(svg.marks([(18, y)], look.mark, SIZE), look.colour, 1.0, fill=look.mark != "P"))
+            lines.append(svg.marks([(18, y)], look.mark, SIZE, look.colour))
             starts.append(svg.text(35, y + 3, label))
         middles = [svg.text(x, bottom + 13, label) for x, label in columns]
         middles.append(svg.text((left + right) / 2, bottom + BOTTOM - 3, self.x_name))

@@ -8,6 +8,7 @@ Points are in pixels from the upper left, written to a tenth.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from markupsafe import Markup, escape
 
@@ -25,14 +26,16 @@ def short(value: float) -> str:
 
 
 def polyline(places: Sequence[Place | None], close: bool = False) -> str:
-    """A path through the places, interrupted where one is None."""
-    parts: list[str] = []
-    pen = "M"
-    for place in places:
-        if place is not None:
-            parts.append(f"{pen}{short(place[0])} {short(place[1])}")
-        pen = "M" if place is None else "L" if pen == "M" else " "
-    return "".join(parts) + ("z" if close else "")
+    """A path through the places, interrupted, or closed and begun anew, where one is None; places within a level stretch are left out."""
+    out: list[str] = []
+    for gap, run in groupby(places, key=lambda place: place is None):
+        at = [] if gap else [(short(place[0]), short(place[1])) for place in run if place]
+        kept = at[:1] + [b for a, b, c in zip(at, at[1:], at[2:], strict=False) if not a[1] == b[1] == c[1]] + at[1:][-1:]
+        for i, (x, y) in enumerate(kept):
+            before = kept[i - 1] if i else ("", "")
+            out.append(f"M{x} {y}" if not i else f"V{y}" if x == before[0] else f"H{x}" if y == before[1] else f"L{x} {y}")
+        out += ["z"] if close and kept else []
+    return "".join(out)
 
 
 def segments(places: Sequence[Place | None]) -> str:
@@ -42,7 +45,7 @@ def segments(places: Sequence[Place | None]) -> str:
 
 
 _MARKS: dict[str, Callable[[str, str], str]] = {  # by half and whole size
-    "o": lambda r, d: f"m-{r} 0a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0-{d} 0",
+    "o": lambda r, d: "h0",  # the round end of a line without length, as wide as the mark
     "s": lambda r, d: f"m-{r}-{r}h{d}v{d}h-{d}z",
     "^": lambda r, d: f"m0-{r}l{r} {d}h-{d}z",
     "D": lambda r, d: f"m0-{r}l{r} {r}-{r} {r}-{r}-{r}z",
@@ -55,13 +58,16 @@ _MARKS: dict[str, Callable[[str, str], str]] = {  # by half and whole size
 }
 
 
-def marks(places: Sequence[Place | None], shape: str, size: float) -> str:
-    """A path of marks, one at each place: o s ^ D v P X > _ |."""
+def marks(places: Sequence[Place | None], shape: str, size: float, colour: int) -> str:
+    """A <path> of marks, one at each place: o s ^ D v P X > _ |."""
     mark = _MARKS[shape](short(size / 2), short(2 * float(short(size / 2))))
-    return "".join(f"M{short(p[0])} {short(p[1])}{mark}" for p in places if p is not None)
+    d = "".join(f"M{short(p[0])} {short(p[1])}{mark}" for p in places if p is not None)
+    return path(d, colour, size + 1 if shape == "o" else 1.0, fill=shape in "s^Dv>", round_ends=shape == "o")
 
 
-def path(d: str, colour: int, width: float = 1.2, dash: str = "", fill: bool = False, opacity: float = 1.0) -> str:
+def path(
+    d: str, colour: int, width: float = 1.2, dash: str = "", fill: bool = False, opacity: float = 1.0, round_ends: bool = False
+) -> str:
     """A <path>, stroked, and filled with the same colour where asked, then as light as `opacity`; nothing to draw gives nothing."""
     if not d:
         return ""
@@ -73,6 +79,7 @@ def path(d: str, colour: int, width: float = 1.2, dash: str = "", fill: bool = F
         "fill": "currentColor" if fill and not colour else "",
         "stroke-width": "" if width == 1.2 else f"{width:g}",
         "stroke-dasharray": dash,
+        "stroke-linecap": "round" if round_ends else "",
         ("fill-opacity" if fill else "stroke-opacity"): "" if opacity == 1.0 else f"{opacity:g}",
     }
     said = "".join(f' {key}="{value}"' for key, value in given.items() if value)
@@ -87,8 +94,9 @@ def text(x: float, y: float, words: str) -> str:
 def document(name: str, title: str, description: str, size: Place, lines: str, texts: Sequence[tuple[str, str]]) -> Markup:
     """The <svg>: paths, then texts by anchor; `name` is a prefix for ids, unique to the page."""
     groups = "".join(f'<g text-anchor="{anchor}">{inside}</g>' for anchor, inside in texts if inside)
+    said = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+    labelled = f'role="img" aria-labelledby="{name}-title {name}-desc"'
     return Markup(
-        f'<svg viewBox="0 0 {short(size[0])} {short(size[1])}" role="img" aria-labelledby="{name}-title {name}-desc" fill="currentColor">'
-        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+        f'<svg viewBox="0 0 {short(size[0])} {short(size[1])}" {labelled} fill="currentColor" font-size="9">{said}'
         f'<g fill="none" stroke="currentColor" stroke-width="1.2">{lines}</g>{groups}</svg>'
     )

@@ -19,7 +19,7 @@ from depthlimit.reports import figures, formulas, tables, words
 from depthlimit.reports.aggregate import DATA, Result, Run, time_of
 from depthlimit.reports.curves import AXES, measured_and_bound
 from depthlimit.reports.panels import Drawing
-from depthlimit.reports.records import Curve
+from depthlimit.reports.records import Curve, describe
 from depthlimit.theory.claim import Claim, Role
 from depthlimit.theory.quantity import Quantity
 from depthlimit.theory.typeset import tex_of
@@ -98,20 +98,31 @@ def _printed(results: Sequence[Result]) -> list[View]:
     return out
 
 
-def _computed(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -> list[View]:
-    """The expressions that are evaluated, with their definitions; rungs with the same ones share a view."""
+Instances = dict[tuple[str, str], View]  # by regime, sizes and spec: a number, and the lines of the records on it
+Stated = dict[tuple[Any, Any], tuple[str, str]]  # the label and the rung for which a page states a definition
+
+
+def _computed(label: str, results: Sequence[Result], vocabulary: Mapping[str, Quantity], stated: Stated) -> list[View]:
+    """The expressions that are evaluated, with their definitions; rungs with the same ones share a view.
+
+    A page states a definition once: `above` holds, by label and rung, the symbols of those that it has stated already.
+    """
     groups: dict[tuple[Any, ...], list[Claim]] = {}
     for result in results:
         c = result.claim
         groups.setdefault((c.lhs, c.relation, c.rhs, tuple(c.where.items())), []).append(c)
-    return [
-        {
-            "rungs": "; ".join(words.rung(c) for c in claims),
-            "formula": formulas.computed(claims[0], vocabulary),
-            "where": [formulas.definition(s, e, vocabulary) for s, e in claims[0].where.items()],
-        }
-        for claims in groups.values()
-    ]
+    out = []
+    for claims in groups.values():
+        new, above = list[Markup](), dict[tuple[str, str], list[Markup]]()
+        for pair in claims[0].where.items():
+            if pair in stated:
+                above.setdefault(stated[pair], []).append(formulas.inline(tex_of(pair[0], vocabulary)))
+            else:
+                new.append(formulas.definition(*pair, vocabulary))
+                stated[pair] = label, words.rung(claims[0])
+        rungs = "; ".join(words.rung(c) for c in claims)
+        out.append({"rungs": rungs, "formula": formulas.computed(claims[0], vocabulary), "where": new, "above": above})
+    return out
 
 
 def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -> list[View]:
@@ -129,6 +140,17 @@ def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -
     return out
 
 
+def _json(spec: Mapping[str, Any]) -> Markup:
+    """A spec as JSON; what is too long is cut."""
+    text = json.dumps(spec, ensure_ascii=False)
+    shown = text if len(text) <= SHOWN_SPEC else text[:SHOWN_SPEC] + " … (the rest is in records.jsonl)"
+    return Markup(str(escape(shown)).replace("&#34;", '"'))  # five bytes each, and no need in a text
+
+
+def _radius(value: float | None) -> Markup:
+    return Markup("") if value is None else Markup("<br>± ") + words.number(value, 2)
+
+
 def _worst_case(result: Result) -> View | None:
     """The worst record with 17 digits, where it lies, and how to replay it."""
     item = result.worst
@@ -140,20 +162,16 @@ def _worst_case(result: Result) -> View | None:
         for axis, index in item["where"].items()
         if index is not None
     ]
-    spec = json.dumps(item["spec"], indent=1, ensure_ascii=False)
-    shown = spec if len(spec) <= SHOWN_SPEC else spec[:SHOWN_SPEC] + "\n… (the rest is in records.jsonl)"
     return {
-        "rung": words.rung(result.claim),
         "lhs": words.full_side(item["lhs"], item["scale"]),
-        "lhs_radius": words.number(item["lhs_radius"], 2),
+        "lhs_radius": _radius(item["lhs_radius"]),
         "relation": {"<=": "≤", ">=": "≥", "=": "="}[result.claim.relation],
         "rhs": words.full_side(item["rhs"], item["scale"]),
-        "rhs_radius": words.number(item["rhs_radius"], 2),
-        "verdict": words.verdict(item["verdict"]),
+        "rhs_radius": _radius(item["rhs_radius"]),
+        "verdict": item["verdict"],
         "where": ", ".join(where) or "one value",
-        "regime": item["regime"],
-        "spec": Markup(escape(shown).replace("&#34;", '"')),  # five bytes each, and no need in a text
-        "line": result.row["line"],
+        "instance": f"{item['regime']}: {describe(item['spec'])}",
+        "spec": _json(item["spec"]),
     }
 
 
@@ -186,33 +204,40 @@ def _curves(run: Run, label: str, ladder: bool) -> list[Drawing]:
     return [d for d in drawn if d]
 
 
-def _once(worst: View, label: str, shown: dict[str, str]) -> View:
-    """A spec stands on a page once: `above` is the label under which it has stood already."""
-    above = shown.get(worst["spec"], "")
-    shown.setdefault(worst["spec"], label)
-    return {**worst, "above": above}
+def _ladder(results: Sequence[Result], instances: Instances) -> list[View]:
+    """A row per rung, with its worst case; the spec of each stands once among the page's `instances`, under a number."""
+    out = []
+    for result in results:
+        case = _worst_case(result)
+        row = {**tables.row(result), "case": case}
+        if case:
+            key = case["instance"], case["spec"]
+            instance = instances.setdefault(key, {"number": len(instances) + 1, "lines": []})
+            instance["lines"].append(row["line"])
+            row["instance"] = instance["number"]
+        out.append(row)
+    return out
 
 
-def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity]) -> list[View]:
-    """One view per label of a statement."""
+def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity], instances: Instances) -> list[View]:
+    """One view per label of a statement; the specs of the worst cases are put into `instances`."""
     planted = (run.identity.get("faults") or {}).get("faults") or {}
-    shown: dict[str, str] = {}
+    stated: Stated = {}
     return [
         {
             "label": label,
             "first": results[0].claim,
             "rungs": len(results),
             "printed": _printed(results),
-            "computed": _computed(results, vocabulary),
+            "computed": _computed(label, results, vocabulary, stated),
             "hypotheses": _hypotheses(results, vocabulary),
             "regimes": sorted({regime for r in results for regime in r.claim.regimes}),
             "premises": list(dict.fromkeys(p for r in results for p in r.claim.premises)),
             "tools": list(dict.fromkeys(str(r.claim.tool) for r in results if r.claim.tool)),
             "notes": list(dict.fromkeys(r.claim.note for r in results if r.claim.note)),
-            "ladder": [tables.row(r) for r in results],
+            "ladder": _ladder(results, instances),
             "curves": [] if all(r.claim.role == Role.STEP for r in results) else _curves(run, label, len(results) > 1),
             "rates": tables.rates(results),
-            "worst": [_once(w, label, shown) for w in map(_worst_case, results) if w],
             "others": tables.other_verdicts(results),
             "faults": {name: fault["meaning"] for name, fault in planted.items() if any(r.claim.id in fault["caught_by"] for r in results)},
         }
