@@ -20,6 +20,8 @@ from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
 from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
+from depthlimit.models.measure.general_long_run import GeneralLongRun
+from depthlimit.models.measure.long_flow import LongRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.trajectory import StateRun, Trajectory, realise
@@ -42,6 +44,8 @@ RUNS: dict[str, type] = {
     "euler-scheme": euler.EulerRun,
     "euler-ladder": euler.EulerRun,
     "general-flow": GeneralRun,
+    "general-long": GeneralLongRun,
+    "long-flow": LongRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
     "random-matrix": random_matrix.RandomMatrixRun,
@@ -65,7 +69,7 @@ def run(spec: Spec, implementation: Implementation, arrays: ArrayStore | None = 
     return RUNS[kind](spec, store, implementation)
 
 
-def judge(claim: Claim, fields: Fields, properties: frozenset[str]) -> J.Judgement:
+def judge(claim: Claim, fields: Mapping[str, Field], properties: frozenset[str]) -> J.Judgement:
     """One claim on one run; exceptions become verdicts."""
     try:
         return claim.judge(fields, properties)
@@ -101,12 +105,13 @@ def check(
     return records, curves
 
 
-_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "control", "identities"}
+_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "averaged", "control", "identities"}
+_CURVED |= {f"prop8.{name}" for name in ("eq24", "eq25", "successive", "long-decay", "long-adjoint-decay")}
 
 
 def _curves(claim: Claim, fields: Mapping[str, Field], spec: Spec) -> list[dict[str, Any]]:
     """Both sides along each axis that has more than one point, at the other axes' worst point of the left side."""
-    if claim.label.split(".")[0] not in _CURVED or claim.relation == "=":
+    if not {claim.label.split(".")[0], claim.label} & _CURVED or claim.relation == "=":
         return []
     sides = np.broadcast_arrays(*(evaluate(s, fields, claim.where).size() for s in (claim.lhs, claim.rhs)))
     out = []

@@ -100,7 +100,7 @@ class GeneralRun:
     """One general residual network along its flow.
 
     Args:
-        spec: of regime general-flow.
+        spec: of a regime with a residual branch.
         arrays: where its arrays lie.
     """
 
@@ -145,31 +145,35 @@ class GeneralRun:
         """What the integrals are known relative to: velocities and differences that vanish are rounding noise of these."""
         A, Z, B = (self.batch.params[k] for k in "AZB")
         apart = self.spec.T * np.maximum(euclid(Z[1:]), euclid(Z[:-1]))
-        return {"path_A": frobenius(A)[None], "path_Z": euclid(Z), "path_B": frobenius(B)[None], "gap_path": apart}
+        return {"path_A": frobenius(A), "path_Z": euclid(Z), "path_B": frobenius(B), "gap_path": apart}
+
+    def integrands(self, _: float, params: Arrays, velocity: Arrays) -> dict[str, Array]:
+        """What is integrated along the flow, by the names of `_sizes`: |A'|, |Z_k'| [L], |B'| and |Z_{k+1} - Z_k| [L-1]."""
+        lengths = {f"path_{k}": euclid(velocity[k]) if k == "Z" else frobenius(velocity[k]) for k in "AZB"}
+        return {**lengths, "gap_path": euclid(np.diff(params["Z"], axis=0))}
 
     def _follow(self, speed: Callable[[Arrays], Arrays], finer: float) -> dict[str, Array]:
-        """States, and the integrals of |A'|, |Z_k'|, |B'| and |Z_{k+1} - Z_k|, leading axes [1 T]; rtol times `finer`."""
-        start = self.batch.params
-        shapes = [a.shape for a in start.values()]
-        L, size = self.spec.L, sum(a.size for a in start.values())
+        """States, and the integrals of `integrands`, leading axes [1 T]; rtol times `finer`."""
+        start, sizes = self.batch.params, self._sizes
+        shapes = [np.shape(a) for a in (*start.values(), *sizes.values())]
+        size = sum(a.size for a in start.values())
 
-        def rhs(_: float, state: Array) -> Array:
-            params = dict(zip(start, flow.unpack(state[:size], shapes), strict=True))
+        def rhs(t: float, state: Array) -> Array:
+            params = dict(zip(start, flow.unpack(state[:size], shapes[:3]), strict=True))
             v = speed(params)
-            lengths = [frobenius(v["A"])[None], euclid(v["Z"]), frobenius(v["B"])[None], euclid(np.diff(params["Z"], axis=0))]
-            return flow.pack([*(v[k] for k in start), *lengths])
+            integrands = self.integrands(t, params, v)
+            return flow.pack([*(v[k] for k in start), *(integrands[k] for k in sizes)])
 
-        state = flow.pack([*start.values(), *self._sizes.values()])
-        blocks = [flow.Block(a.size) for a in start.values()] + [flow.Block(k) for k in (1, L, 1, L - 1) if k]
+        state = flow.pack([*start.values(), *sizes.values()])
+        blocks = [flow.Block(np.size(a)) for a in (*start.values(), *sizes.values()) if np.size(a)]
         network = {**self.network, "rtol": max(self.network["rtol"] * finer, 1e-13)}
         moved = flow.follow(network, lambda rtol: flow.solve(rhs, state, self.times, rtol, blocks), state, blocks)
-        pieces = flow.unpack(moved, [*shapes, (), (L,), (), (L - 1,)])
-        out = dict(zip((*start, "path_A", "path_Z", "path_B", "gap_path"), pieces, strict=True))
+        out = dict(zip((*start, *sizes), flow.unpack(moved, shapes), strict=True))
         return {k: (v + start[k] if k in start else v)[None] for k, v in out.items()}
 
     @cached_property
     def flow(self) -> dict[str, Array]:
-        """A, Z, B, path_A, path_Z, path_B and gap_path at the saved times."""
+        """A, Z, B and the integrals at the saved times."""
         return self._follow(self.speed, 1.0)
 
     @cached_property

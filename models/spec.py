@@ -233,13 +233,20 @@ class GeneralEuler(_Frozen):
 class LocalPL(_Frozen):
     """A PL certificate around the paper's initialisation; labels are scaled to the loss that it admits.
 
-    `fraction`: of the path length τ = 2√ℓ(0)/μ that maximises the admissible loss (the radii of the ball are about proportional to it).
-    `points`: how many parameters in the ball are tried; their seed is the initialisation's.
+    `fraction`: of the path length that maximises the admissible loss: ∫√ℓ for the sup ball (its radii are about proportional to it), the
+    radius for those of averages ("spectral" has a sharper bound of the activations, "stacked" counts the gradients in A and B).
+    `points`: how many parameters in the ball are tried; their seed is the initialisation's. `starts`: of the adversary's search in it.
+    `labels`: "hardest" puts the direction in which the PL ratio at the centre is least in the place of the data's labels. `excess`: the
+    labels are so many times those that are admitted; above 1 the flow may leave the ball.
     """
 
     kind: Literal["local-pl"] = "local-pl"
     fraction: float = Field(0.25, gt=0, le=1)
     points: int = Field(16, ge=1, le=10_000)
+    ball: Literal["sup", "averaged", "spectral", "stacked"] = "sup"
+    starts: int = Field(1, ge=1, le=10_000)
+    labels: Literal["given", "hardest"] = "given"
+    excess: float = Field(1.0, ge=1, le=1e6)
 
 
 class PLBall(_Frozen):
@@ -277,6 +284,19 @@ class GeneralFlow(_Frozen):
     kind: Literal["general-flow"] = "general-flow"
     residual: Literal["linear", "sine", "perceptron"] = "linear"
     gain: float = Field(1.0, gt=0, le=100)
+
+
+class GeneralLong(GeneralFlow):
+    """The same trained by (4) until little of the loss is left, in a ball of that radius around the start (M of Proposition 8)."""
+
+    kind: Literal["general-long"] = "general-long"  # type: ignore[assignment]
+    radius: float = Field(gt=0, le=10)
+
+
+class LongFlow(LocalPL):
+    """A certified instance as in `LocalPL` followed until the loss is 1e-12 of what it was: `times` must reach so far."""
+
+    kind: Literal["long-flow"] = "long-flow"  # type: ignore[assignment]
 
 
 class OneState(_Frozen):
@@ -338,6 +358,8 @@ Regime = Annotated[
     | PLBall
     | PLSeeds
     | GeneralFlow
+    | GeneralLong
+    | LongFlow
     | OneState
     | RandomMatrix
     | KernelMatrix
@@ -386,10 +408,11 @@ class Spec(_Frozen):
         if self.times[0] != 0 or self.times[-1] > self.T or any(b <= a for a, b in pairwise(self.times)):
             raise ValueError(f"times must increase strictly from 0, at most to T={self.T}, got {list(self.times)}")
         kind = self.regime.kind
-        if (kind == "clipped-flow") != (self.clip is not None) and kind in ("plain-flow", "clipped-flow", "local-pl"):
+        unclipped = ("plain-flow", "local-pl", "long-flow", "general-long")
+        if (kind == "clipped-flow") != (self.clip is not None) and kind in (*unclipped, "clipped-flow"):
             raise ValueError(f"regime {kind} {'needs a' if kind == 'clipped-flow' else 'has no'} clip, got {self.clip}")
-        if kind == "local-pl" and (self.init.kind != "paper" or self.q < self.d + self.dout):
-            raise ValueError(f"regime local-pl needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
+        if kind in ("local-pl", "long-flow") and (self.init.kind != "paper" or self.q < self.d + self.dout):
+            raise ValueError(f"regime {kind} needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
         if isinstance(self.regime, PLBall | PLSeeds):
             odd = ("tanh", "sin", "erf", "arctan", "algebraic")
             if self.activation.name not in (odd if self.regime.order % 2 else ("one_minus_cos", "one_minus_gauss")):
@@ -401,11 +424,16 @@ class Spec(_Frozen):
                 raise ValueError(f"regime {kind} needs the paper's initialisation and no clip, got {self.init.kind}, {self.clip}")
             if kind == "pl-seeds" and self.data.kind != "sphere":
                 raise ValueError(f"regime pl-seeds needs data drawn on the sphere, got {self.data.kind}")
-        if (kind == "general-flow") != (self.init.kind == "affine") and (kind, self.init.kind) != ("general-flow", "arrays"):
-            raise ValueError(f"regime general-flow, and no other, needs init affine or arrays, got {self.init.kind} for {kind}")
+        general = isinstance(self.regime, GeneralFlow)
+        if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
+            raise ValueError(
+                f"regimes general-flow and general-long, and no other, need init affine or arrays, got {self.init.kind} for {kind}"
+            )
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
-        if kind == "general-flow" and self.activation.name == "relu":
+        if isinstance(self.regime, GeneralLong | LongFlow) and self.train != "AVWB":
+            raise ValueError(f"regime {kind} trains A and B too, as Definition 1 has it, got train={self.train}")
+        if general and self.activation.name == "relu":
             raise ValueError("f is C2 in (11), got activation relu")
         if kind == "iid-ladder" and self.init.kind != "iid":
             raise ValueError(f"regime iid-ladder needs init iid, got {self.init.kind}")

@@ -19,7 +19,10 @@ from hypothesis.internal.constants_ast import Constants
 
 from depthlimit.models.certificate import certify
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.spec import Spec
+from depthlimit.theory.paper import prop8
+from depthlimit.theory.quantity import Array
 
 SMOOTH = ("tanh", "sin", "erf", "arctan", "algebraic", "one_minus_cos", "one_minus_gauss", "gelu", "silu", "identity")
 SEEDS = st.integers(0, 2**32 - 1)
@@ -177,7 +180,10 @@ def _local_pl(draw: st.DrawFn) -> Spec:
     name, a, b = draw(st.sampled_from([("one_minus_cos", 3.0, 1.5), ("one_minus_cos", 3.0, 2.0), ("sin", 3.0, 2.0)]))
     spec = Spec.model_validate(
         {
-            "regime": {"kind": "local-pl", "fraction": draw(st.sampled_from([0.25, 0.5, 1.0])), "points": 8},
+            "regime": {
+                **{"kind": "local-pl", "fraction": draw(st.sampled_from([0.25, 0.5, 1.0])), "points": 8},
+                "ball": draw(st.sampled_from(["sup", "averaged", "spectral", "stacked"])),
+            },
             "d": d,
             "dout": 1,
             "q": d + draw(st.integers(1, 2)),
@@ -223,6 +229,52 @@ def _general(draw: st.DrawFn) -> Spec:
             "data": draw(_data(n, d, dout)),
         }
     )
+
+
+@st.composite
+def _general_long(draw: st.DrawFn) -> Spec:
+    """Networks on which every hypothesis of Proposition 8 holds: n <= d, and labels so near to the outputs that μ of (22) is below a proven
+    PL constant."""
+    d, dout = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    n, q, L = draw(st.integers(1, d)), draw(st.integers(max(d, dout), 4)), draw(st.integers(1, 6))
+    residual = draw(st.sampled_from(["linear", "sine"]))
+    p = {"linear": q * q, "sine": q}[residual]
+    random = np.random.RandomState(draw(SEEDS))
+    size, M = draw(st.sampled_from([0.1, 0.3, 0.5, 1.0])), draw(st.sampled_from([0.01, 0.02, 0.05]))
+    slopes, reach = st.sampled_from([0.0, 0.01, 0.1]), draw(st.sampled_from([0.3, 1.0]))
+
+    def near_isometry(rows: int, columns: int, scale: float) -> Array:
+        return np.asarray(scale * (np.eye(rows, columns) + draw(slopes) * random.standard_normal((rows, columns))))
+
+    A, B, x = near_isometry(q, d, size), near_isometry(dout, q, size), near_isometry(n, d, reach)
+    Z0, Z1 = (draw(slopes) * random.standard_normal(p) / np.sqrt(p) for _ in range(2))
+
+    def spec(y: Array, T: float) -> Spec:
+        inits = [["A", [q, d], A], ["Z0", [p], Z0], ["Z1", [p], Z1], ["B", [dout, q], B]]
+        return Spec.model_validate(
+            {
+                "regime": {"kind": "general-long", "residual": residual, "radius": M},
+                **{"d": d, "dout": dout, "q": q, "m": 1, "L": L, "n": n, "T": T, "rtol": 1e-12},
+                "times": tuple(T * share for share in (0.0, 0.03, 0.1, 0.3, 0.6, 1.0)),
+                "init": {"kind": "arrays", "arrays": {"inline": [[k, shape, a.ravel().tolist()] for k, shape, a in inits]}},
+                "data": {
+                    "kind": "arrays",
+                    "arrays": {"inline": [["x", [n, d], x.ravel().tolist()], ["y", [n, dout], y.ravel().tolist()]]},
+                },
+            }
+        )
+
+    zero = GeneralLongRun(spec(np.zeros((n, dout)), 1.0), ArrayStore())
+    output = zero.hidden_states(zero.batch.params)[-1] @ B.T
+    error = random.standard_normal((n, dout))
+    error /= np.sqrt(np.mean(np.sum(error**2, axis=-1)))
+    near = GeneralLongRun(spec(output + 1e-3 * error, 1.0), ArrayStore())
+    mu, proven = near.constant(prop8.mu)[1] * 1e3, near.constant(prop8.pl)[0]  # μ is proportional to √ℓ(0)
+    assume(proven > 1e-3)
+    g = near.gradient(near.batch.params, hidden := near.hidden_states(near.batch.params), near.adjoint_states(near.batch.params, hidden))
+    rate = float(np.sum(g["A"] ** 2) + L * np.sum(g["Z"] ** 2) + np.sum(g["B"] ** 2)) / near.initial_loss
+    # long enough for the limit weights, and no longer than the loss can be told from the error of the states
+    return spec(output + draw(st.sampled_from([0.1, 0.9, 0.99])) * proven / mu * error, min(12 / proven, 28 / rate))
 
 
 @st.composite
@@ -303,6 +355,7 @@ def specs(kind: str) -> st.SearchStrategy[Spec]:
         "general-euler": _general_euler,
         "local-pl": _local_pl,
         "general-flow": _general,
+        "general-long": _general_long,
         "network": _one_state,
         "random-matrix": _random_matrix,
         "kernel-matrix": _kernel_matrix,
@@ -331,19 +384,8 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
 
 
 GENERATED = (
-    *(
-        "plain-flow",
-        "clipped-flow",
-        "network",
-        "euler-scheme",
-        "general-euler",
-        "local-pl",
-        "general-flow",
-        "random-matrix",
-        "kernel-matrix",
-        "relu",
-        "pl-ball",
-    ),
+    *("plain-flow", "clipped-flow", "network", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix"),
+    *("kernel-matrix", "relu", "pl-ball", "general-long"),
 )
 
 

@@ -4,7 +4,7 @@
     arrays/         arrays of user data, named by SHA-256
     records.jsonl   written unit by unit (one Spec = one unit) in the order of the plan, whatever finished first
     curves.jsonl    lines for plots;  printed.jsonl   what an implementation printed in its calls, if it did
-    run.json        identity and times;  summary.json   counts and, per claim, verdict and worst tightness
+    run.json        identity, times, faults, what could be detected;  summary.json   counts and, per claim, verdict and worst tightness
     constants.json  the constants of the claims on the first Spec of each regime
 
 A unit has a known number of records, so a folder tells by itself how far it got: on resume a cut line and an incomplete unit are dropped.
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from depthlimit import __version__
+from depthlimit.models import detectable
 from depthlimit.models.check import applicable
 from depthlimit.models.constants import tables
 from depthlimit.models.corpus import WITNESSES, corpus
@@ -41,15 +42,15 @@ PROFILES = {"quick": "dev", "standard": "ci", "deep": "nightly"}
 COUNTS = {  # generated Specs per regime
     "quick": {
         **{"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
-        **{"random-matrix": 1, "kernel-matrix": 1, "relu": 1, "network": 10, "pl-ball": 2},
+        **{"random-matrix": 1, "kernel-matrix": 1, "relu": 1, "network": 10, "pl-ball": 2, "general-long": 1},
     },
     "standard": {
         **{"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},
-        **{"random-matrix": 10, "kernel-matrix": 10, "relu": 10, "network": 500, "pl-ball": 40},
+        **{"random-matrix": 10, "kernel-matrix": 10, "relu": 10, "network": 500, "pl-ball": 40, "general-long": 40},
     },
     "deep": {
         **{"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "general-euler": 1000, "local-pl": 400, "general-flow": 3000},
-        **{"random-matrix": 200, "kernel-matrix": 200, "relu": 200, "network": 100_000, "pl-ball": 1000},
+        **{"random-matrix": 200, "kernel-matrix": 200, "relu": 200, "network": 100_000, "pl-ball": 1000, "general-long": 1000},
     },
 }
 _AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more
@@ -187,7 +188,8 @@ def make_plan(
 def cost(spec: Spec) -> float:
     """A rough relative cost, to start long units first: steps times layers, more for clips with kinks."""
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
-    if spec.regime.kind in ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "kernel-matrix", "relu", "counterexamples"):
+    light = ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "kernel-matrix", "relu", "counterexamples", "general-long")
+    if spec.regime.kind in light:
         return float(sum(depths))
     if spec.regime.kind in ("general-euler", "network", "pl-ball"):
         return float(spec.L)
@@ -351,15 +353,16 @@ def run(
 
 
 def finish(out: Path, **more: Any) -> dict[str, Any]:
-    """Write summary.json from the records and constants.json from the plan, and close run.json."""
+    """Write summary.json from the records and constants.json from the plan, and close run.json with what could be detected."""
     registry = {c.id: c for c in claims()}
     summary = summarise((json.loads(text) for text in read_lines(out / "records.jsonl")), registry)
     write_json(out / "summary.json", summary)
     identity_now = json.loads((out / "run.json").read_text())
-    specs = (Spec.model_validate(json.loads(text)["spec"]) for text in read_lines(out / "plan.jsonl"))
+    specs = [Spec.model_validate(json.loads(text)["spec"]) for text in read_lines(out / "plan.jsonl")]
     with single_threaded():
         write_json(out / "constants.json", tables(specs, claims(*identity_now["only"]), stored(out / "arrays")))
-    write_json(out / "run.json", {**identity_now, "finished": _now(), **more})
+        changes = [] if identity_now["only"] else detectable.tables(specs)
+    write_json(out / "run.json", {**identity_now, "detectable": changes, "finished": _now(), **more})
     return summary
 
 

@@ -99,6 +99,7 @@ def render(
             overview=views.overview(statement),
             sections=views.sections(run, statement, vocabulary, instances),
             instances=instances,
+            detectable=tables.detectable(run) if statement.prefix == "certificate" else [],
             proof=next((p.file for p in proved if p.page is statement), None),
         )
     for proof in proved:

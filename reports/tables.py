@@ -18,6 +18,7 @@ from depthlimit.theory.quantity import Quantity
 
 Row = dict[str, Any]
 REASONS = 5  # of each verdict, the most frequent first
+_CHANGED = {"mu": r"\mu", "rate": r"-\ell'/\ell", "s0": "s_0", "K_sigma": r"K_\sigma"}
 NARROW = 1e-5  # relative width up to which an enclosure is shown as one number
 
 
@@ -102,6 +103,24 @@ def definitions(run: Run, vocabulary: Mapping[str, Quantity]) -> list[Row]:
             "labels": list(dict.fromkeys(labels)),
         }
         for (symbol, expression), labels in groups.items()
+    ]
+
+
+def detectable(run: Run) -> list[Row]:
+    """What could be detected: per certificate and quantity the smallest relative change that is noticed, and by which claims."""
+    return [
+        {
+            "spec": f"{describe(table['spec'])}, {table['spec']['regime']['ball']} ball, fraction {table['spec']['regime']['fraction']:g}",
+            "rows": [
+                {
+                    "symbol": formulas.inline(_CHANGED[row["name"]]),
+                    "change": words.DASH if row["change"] is None else words.minus(f"{100 * row['change']:+.2g} %"),
+                    "by": row["by"],
+                }
+                for row in table["rows"]
+            ],
+        }
+        for table in run.identity.get("detectable") or ()
     ]
 
 

@@ -64,6 +64,21 @@ def rates(run: Trajectory) -> Mapping[str, Field]:
     return {"descent_rate": Field(rate, radius, BT, terms), "speed2": Field(speed2, 2 * radius, BT, terms)}
 
 
+@measures("sum_gradient2", on=Trajectory)
+def sums(run: Trajectory) -> Field:
+    """The squared gradient with |V|_F + |W|_F for the norm of Z; each norm is off by the radius of its array."""
+    norms = {k: frobenius(run.gradients[k]) * (k in run.network["train"]) for k in BLOCKS}
+    sizes = {"A": norms["A"], "Z": norms["V"] + norms["W"], "B": norms["B"]}
+    e = run.rounding.gradients
+    errors = {"A": e["A"], "Z": e["V"] + e["W"], "B": e["B"]}
+    value, radius = np.zeros(run.states["A"].shape[:2]), np.zeros(run.states["A"].shape[:2])
+    for k, size in sizes.items():
+        change = (2 * size + errors[k]) * errors[k] + gamma(_entries(run) + 8) * size**2
+        value += run.network["L"] * np.sum(size**2, axis=-1) if k == "Z" else size**2
+        radius += run.network["L"] * np.sum(change, axis=-1) if k == "Z" else change
+    return Field(value, radius, BT)
+
+
 @measures("displacement2", on=Trajectory)
 def displacement(run: Trajectory) -> Field:
     """Weighted squared displacement; |a² - b²| <= (2a + r) r for the state's error r in the weighted norm."""

@@ -75,6 +75,16 @@ class BallRun(CertificateRun):
     def _at(self, steps: Mapping[str, Array]) -> dict[str, Array]:
         return {k: self.batch.params[k] + _INSIDE * self.radii[k] * steps[k] for k in BLOCKS}
 
+    @cached_property
+    def worst(self) -> Points:
+        """The point of the ball, and the labels, that the adversary finds."""
+
+        def extreme(direction: Mapping[str, Array]) -> dict[str, Array]:
+            norms = {k: frobenius(v)[..., None, None] for k, v in direction.items()}
+            return {k: _INSIDE * self.radii[k] * v / np.where(norms[k] > 0, norms[k], 1.0) for k, v in direction.items()}
+
+        return self.attacked(extreme, 1)
+
     def shrunk(self) -> dict[str, Array]:
         """Directions of norm 1 that shorten A, B and the adjoint: V sends the adjoint against the row of W that it meets most."""
         params, net = self.batch.params, self.network

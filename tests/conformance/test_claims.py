@@ -34,6 +34,7 @@ EXAMPLES = {
         "general-euler": 6,
         "local-pl": 5,
         "general-flow": 10,
+        "general-long": 4,
         "random-matrix": 4,
         "kernel-matrix": 4,
         "relu": 4,

@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1 and 4.2, A.1, A.4 and B.1 to B.6 and Lemmas 18, 20 and 21 display stands in the registry.
+"""Every line that Sections 1, 3, 4.1 and 4.2, A.1, A.2, A.4 and B.1 to B.6 and Lemmas 18, 20 and 21 display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -10,8 +10,8 @@ import pytest
 
 from depthlimit.theory.registry import claims
 
-NUMBERED = [*range(1, 22), *range(32, 37), *range(46, 54), 55]
-PAGES = {*range(1, 9), *range(14, 18), *range(23, 26), *range(31, 39)}
+NUMBERED = [*range(1, 26), *range(32, 37), *range(46, 54), 55]
+PAGES = {*range(1, 9), *range(14, 21), *range(23, 26), *range(31, 39)}
 
 # page, display, labels separated by spaces, or the reason in parentheses
 UNNUMBERED: tuple[tuple[int, str, str], ...] = (
@@ -54,6 +54,28 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (17, "‖Z_k' - Z_{k+1}'‖ <= α‖Z_k - Z_{k+1}‖ + β/L", "prop7.general-rate prop7.gap-rate"),
     (17, "its integral", "prop7.general-integral"),
     (17, "Grönwall", "prop7.general-gap"),
+    (17, "‖A(t)‖_F <= M_A, ‖Z_k(t)‖ <= M_Z, ‖B(t)‖_F <= M_B; M_A, M_Z, M_B", "prop8.norm-A prop8.norm-Z prop8.norm-B"),
+    (18, "‖Z_k - Z_{k+1}‖ <= K̃/L", "prop8.successive"),
+    (18, "max(‖A'‖, ‖Z_k'‖, ‖B'‖) <= b(t)", "prop8.speed-A prop8.speed-Z prop8.speed-B"),
+    (18, "limits, uniformly over L and k", "prop8.tail-A prop8.tail-Z prop8.tail-B"),
+    (18, "ℓ(t) <= e^{-μt}ℓ(0)", "prop8.decay prop8.long-decay"),
+    (18, "M_X, K₁, E, K₂, K", "prop8.eq22 prop8.compact-h"),
+    (18, "(A, Z_k, B) -> (-∂ℓ/∂A, -L ∂ℓ/∂Z_k, -∂ℓ/∂B)", "eq4.A eq4.V eq4.W eq4.B eq5.general-A eq5.general-Z eq5.general-B"),
+    (18, "‖A(t) - A(0)‖ > M or ... for some t", "(assumed, to be contradicted; its negation is (23))"),
+    (18, "the PL condition at t <= t*", "prop8.pl"),
+    (18, "dℓ/dt = <∂ℓ/∂A, A'> + ... = -‖∂ℓ/∂A‖² - ... <= -μℓ", "prop8.chain-rule prop8.descent"),
+    (19, "‖A‖_F <= M_A, ‖Z_k‖ <= M_Z, ‖B‖_F <= M_B", "prop8.norm-A prop8.norm-Z prop8.norm-B"),
+    (19, "(h_{k-1}, Z_k) ∈ E and ‖p_{k-1}‖ <= 2e^K‖p_L‖ <= 2e^K M_B‖F - y‖", "prop8.compact-h prop8.p-growth prop8.p-last"),
+    (19, "‖Z_k(t*) - Z_k(0)‖ <= three lines", "prop8.Z-path prop8.Z-split prop8.Z-K"),
+    (19, "‖Z_k(t*) - Z_k(0)‖ <= ... <= 4Ke^K M_B√ℓ(0)/μ <= M/2", "prop8.Z-integral prop8.Z-total prop8.Z-half prop8.Z-moved"),
+    (19, "‖A(t*) - A(0)‖ <= five lines", "prop8.A-path prop8.A-split prop8.A-integral prop8.A-total prop8.A-half prop8.A-moved"),
+    (19, "‖B(t*) - B(0)‖ <= five lines", "prop8.B-path prop8.B-split prop8.B-integral prop8.B-total prop8.B-half prop8.B-moved"),
+    (20, "‖A‖_F <= M_A, ‖B‖_F <= M_B, ‖Z_k‖ <= M_Z", "prop8.norm-A prop8.norm-Z prop8.norm-B"),
+    (20, "‖A_∞ - A(t)‖ <= four lines", "prop8.tail-path prop8.tail-integral prop8.tail-A"),
+    (20, "‖Z_{k+1}' - Z_k'‖ <= (1/n)Σ‖p_k‖(C₁/L + C₂‖Z_{k+1} - Z_k‖)", "prop8.successive-rate"),
+    (20, "using (25)", "prop8.successive-decay"),
+    (20, "integrating, two lines", "prop8.successive-integral prop8.successive-mu"),
+    (20, "Grönwall, two lines", "prop8.successive-gronwall prop8.successive-bound"),
     (23, "Θ^L(s) = θ_{⌊(L-1)s⌋+1}", "eq8.layers eq8.shift prop11.index"),
     (23, "‖dU/ds‖ = ‖g‖ <= C‖U‖", "prop11.speed"),
     (23, "‖U‖ <= ‖a‖e^C <= D_E e^C", "prop11.U-norm prop11.U-ball"),

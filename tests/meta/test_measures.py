@@ -547,7 +547,10 @@ def test_at_radius_zero_mu_is_four_times_the_squared_singular_value_over_mn() ->
     assert (values["a"], values["g"], values["rho"], values["D_hat"]) == (0, 0, 1, 0)
     assert values["mu"] == pytest.approx(4 * 0.7**2 / (5 * 3), rel=8 * U)  # at most 8 operations, in whatever order SymPy printed them
     # speeds at the centre: P = 2/√n, so g_A = P X₂, g_B = 2 X₂/√n, g_V = P S₀/√m, g_W = 0
-    speeds = {"A": 2 * 1.5 / math.sqrt(3), "B": 2 * 1.5 / math.sqrt(3), "V": 2 * 2 / math.sqrt(15), "W": 0.0}
+    # or, where it is less, √μ
+    root = 2 * 0.7 / math.sqrt(15)
+    assert root < 2 * 1.5 / math.sqrt(3) and root < 2 * 2 / math.sqrt(15)
+    speeds = {"A": root, "B": root, "V": root, "W": 0.0}
     assert {k: values[f"g_{k}"] for k in "ABVW"} == pytest.approx(speeds, rel=8 * U)
 
 
@@ -579,10 +582,11 @@ def test_radii_of_a_certificate_satisfy_its_four_conditions(name: str) -> None:
     assert found.mu == pytest.approx(mu, rel=1e-10) and mu > 0
     assert NumpyImplementation().forward(found.batch.network, found.batch.params, found.batch.x)["output"] == pytest.approx(0, abs=0)
     tau = 2 * math.sqrt(float(np.mean(np.sum(found.batch.y**2, axis=-1)))) / mu
+    path = math.sqrt(mu)
     speeds = {
-        "A": P * c["X2"],
-        "B": 2 * H2 / math.sqrt(n),
-        "V": P * (c["S0"] + D) / math.sqrt(m),
+        "A": min(P * c["X2"], path),
+        "B": min(2 * H2 / math.sqrt(n), path),
+        "V": min(P * (c["S0"] + D) / math.sqrt(m), path + P * (g * (c["S0"] + D) + 2 * D) / math.sqrt(m)),
         "W": P * K * R["V"] * H2 / math.sqrt(q * m),
     }
     for k, speed in speeds.items():

@@ -9,7 +9,7 @@ from depthlimit.theory.paper import identities
 from depthlimit.theory.paper import prop7
 from depthlimit.theory.paper import prop3
 from depthlimit.theory.paper import prop2
-from depthlimit.theory.paper import certificate
+from depthlimit.theory.paper import certificate, averaged
 from depthlimit.theory.paper import controls
 from depthlimit.theory.paper import general, prop7_quantities, prop7_steps, prop7_rate, prop7_differences
 from depthlimit.theory.paper import prop11_setting
@@ -26,8 +26,11 @@ from depthlimit.theory.paper import hypotheses
 from depthlimit.theory.paper import conservation
 from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped
+from depthlimit.theory.paper import prop8, prop8_steps, prop8_differences, remark1
+from depthlimit.theory.paper import long_flow
 from depthlimit.theory.paper import theorem4
 from depthlimit.theory.paper import comparison
 from depthlimit.theory.paper import hermite, lemma21, lemma21_differences
 from depthlimit.theory.paper import prop5_setting, prop5_steps, prop5_layers, prop5_sharp, theorem6, prop5_seeds, prop5_differences
+from depthlimit.theory.paper import adversary
 from depthlimit.theory.paper import protocol

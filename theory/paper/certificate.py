@@ -13,6 +13,9 @@ g = e^a - 1 ((1 + a/L)^k - 1 <= g), and |h_k|_2 <= H₂ = (1 + R_A)(X₂ + g X_F
    μ = (4/(mn)) (1 - R_B)² ρ² (s₀ - D̂)₊².
 5. The flow from Ā, B̄, 0, W̄ has speeds at most g_j √ℓ with g_V = P̂ (S₀ + D̂)/√m, g_W = P̂ K_σ R_V H₂/√(qm), g_A = P̂ X₂, g_B = 2 H₂/√n,
    P̂ = 2 (1 + R_B) e^a/√n; while it is in the ball ∫√ℓ <= 2√ℓ₀/μ = τ. If g_j τ <= R_j for all j, it never leaves.
+6. By Cauchy-Schwarz its path length ∫√(-ℓ') <= 2√(ℓ₀/μ) = τ√μ bounds those of A and B, and that of the root of the mean over k of |V_k'|².
+   V_k' = -p_k S_kᵀ/√m differs from V_j' by at most P̂ √ℓ (g (S₀ + D̂) + 2 D̂)/√m. Hence also g_A = g_B = √μ,
+   g_V = √μ + P̂ (g (S₀ + D̂) + 2 D̂)/√m.
 """
 
 from __future__ import annotations
@@ -37,15 +40,21 @@ WHERE = {
 }
 
 SPEEDS = {
-    "A": (Q.moved_A, Q.R_A, P_hat * Q.X2),
-    "B": (Q.moved_B, Q.R_B, 2 * H2 / sp.sqrt(Q.n)),
-    "V": (Q.moved_V, Q.R_V, P_hat * (Q.S0 + D_hat) / sp.sqrt(Q.m)),
+    "A": (Q.moved_A, Q.R_A, sp.Min(P_hat * Q.X2, sp.sqrt(mu))),
+    "B": (Q.moved_B, Q.R_B, sp.Min(2 * H2 / sp.sqrt(Q.n), sp.sqrt(mu))),
+    "V": (
+        Q.moved_V,
+        Q.R_V,
+        sp.Min(P_hat * (Q.S0 + D_hat) / sp.sqrt(Q.m), sp.sqrt(mu) + P_hat * (g * (Q.S0 + D_hat) + 2 * D_hat) / sp.sqrt(Q.m)),
+    ),
     "W": (Q.moved_W, Q.R_W, P_hat * Q.K_sigma * Q.R_V * H2 / sp.sqrt(Q.q * Q.m)),
 }
+FOLLOWED = ("stays-A", "stays-B", "stays-V", "stays-W", "rate", "decay")  # what speaks of the flow, checked on long ones too
 _SOURCE = Source("certificate", "Proposition 5 and (10) per draw, sup ball")
 _NEEDS = frozenset({"lipschitz", "zero-at-zero"})
-_BALL = (
+BALL = (
     Condition("starts at the initialisation of Section 3", Q.paper_init, "=", sp.Integer(1)),
+    Condition("the points are of a sup ball", Q.averaged_ball, "=", sp.Integer(0)),
     Condition("a < L", a, "<=", Q.L * sp.Rational(999, 1000)),
     Condition("R_B < 1", Q.R_B, "<=", sp.Rational(999, 1000)),
 )
@@ -62,7 +71,7 @@ def _certify(
     *,
     role: Role = Role.STEP,
     inputs: str = "a-priori",
-    hypotheses: tuple[Condition, ...] = _BALL,
+    hypotheses: tuple[Condition, ...] = BALL,
     equality: Condition | None = None,
     premises: tuple[str, ...] = (),
     tool: Tool = Tool.TRIANGLE,
@@ -74,7 +83,7 @@ def _certify(
             relation,
             rhs,
             _SOURCE,
-            ("local-pl",),
+            ("local-pl", "long-flow") if label in FOLLOWED else ("local-pl",),
             meaning,
             tex,
             role=role,
@@ -138,7 +147,7 @@ for _block, (_moved, _R, _) in SPEEDS.items():
         _R,
         rf"\|{_block}(t)-{_block}(0)\|_F \le R_{_block}",
         f"The plain flow never carries {_block} out of the ball.",
-        hypotheses=_BALL + _CLOSED,
+        hypotheses=BALL + _CLOSED,
         equality=START,
         premises=("certificate.pl",),
         tool=Tool.POLYAK_LOJASIEWICZ,
@@ -152,7 +161,7 @@ _certify(
     "The loss falls at rate μ at every saved time: PL along the flow.",
     role=Role.STEP,
     inputs="instantaneous",
-    hypotheses=_BALL + _CLOSED,
+    hypotheses=BALL + _CLOSED,
     premises=("certificate.pl", "identities.energy-rate"),
     tool=Tool.POLYAK_LOJASIEWICZ,
 )
@@ -164,7 +173,7 @@ _certify(
     r"\ell^L(t) \le e^{-\mu t}\,\ell^L(0)",
     "The loss decays at least at the certified rate: (10), in the equivalent form ln(ℓ(0)/ℓ(t))/t >= μ, whose ratio shows what could fail.",
     role=Role.RESULT,
-    hypotheses=_BALL + _CLOSED,
+    hypotheses=BALL + _CLOSED,
     premises=("certificate.rate",),
     tool=Tool.GRONWALL,
 )

@@ -69,6 +69,7 @@ _identity(
     Q.speed2,
     r"-\frac{d\ell}{dt} = \|\dot A\|_F^2 + \frac1L\sum_k\|\dot Z_k\|^2 + \|\dot B\|_F^2",
     "The loss falls at the weighted squared speed.",
+    regimes=("plain-flow", "local-pl", "long-flow"),
     premises=("eq4.A", "eq4.V", "eq4.W", "eq4.B"),
 )
 _identity(
@@ -78,7 +79,7 @@ _identity(
     Q.loss_t + Q.dissipated,
     r"\ell(0) = \ell(t) + \int_0^t \Big\langle -\nabla\ell, \frac{d\theta}{dt}\Big\rangle d\tau",
     "What the loss has lost is what the reference flow has dissipated, at the integrator's declared error.",
-    regimes=("plain-flow", "clipped-flow"),
+    regimes=("plain-flow", "clipped-flow", "long-flow"),
     inputs="along-trajectory",
 )
 _identity(
@@ -111,6 +112,7 @@ _identity(
     Q.conserved0,
     r"AA^\top - B^\top B + \frac1L\sum_k(V_kV_k^\top - W_k^\top W_k) = \text{const}",
     "A q x q matrix that the plain flow conserves, whatever the activation, depth and data.",
+    regimes=("plain-flow", "long-flow"),
     inputs="along-trajectory",
     hypotheses=_ENDS,
     premises=("identities.balance",),

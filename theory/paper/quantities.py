@@ -160,6 +160,9 @@ B_op = _number("B_op", r"\|B\|_2", "operator norm of B", exact=False)
 
 # --- the PL certificate
 s0 = _number("s0", "s_0", "n-th singular value of S̄ = σ(W̄Āx/√q), 0 if m < n", exact=False)
+s_all = _number(
+    "s_all", "s_*", "n-th singular value of S̄/√m above √2 x: with A and B the root of n/4 of the least PL ratio at the centre", exact=False
+)
 w0 = _number("w0", r"\|\bar W\|_2", "operator norm of the initial W", exact=False)
 X2 = _number("X2", r"\|x\|_2", "operator norm of the d x n data matrix", exact=False)
 XF = _number("XF", r"\|x\|_F", "Frobenius norm of the data matrix", exact=False)
@@ -168,6 +171,8 @@ R_A = _number("R_A", "R_A", "radius of the ball in A, Frobenius")
 R_B = _number("R_B", "R_B", "radius of the ball in B, Frobenius")
 R_V = _number("R_V", "R_V", "radius of the ball in each V_k, Frobenius")
 R_W = _number("R_W", "R_W", "radius of the ball in each W_k, Frobenius")
+averaged_ball = _number("averaged_ball", r"1_{\mathrm{averages}}", "1 if the ball is one of averages over the layers, 0 if a sup ball")
+R_ball = _number("R_ball", "R", "radius of the ball of averages")
 ball_gradient2 = _on(B_)(
     "ball_gradient2",
     r"\|\partial_A\ell\|_F^2+L\sum_k\|\partial_{Z_k}\ell\|^2+\|\partial_B\ell\|_F^2",
@@ -175,9 +180,20 @@ ball_gradient2 = _on(B_)(
 )
 ball_loss = _on(B_)("ball_loss", r"\ell", "loss at points of the ball")
 ball_drift = _on(B_, L_)("ball_drift", r"\|S_k-\bar S\|_F", "change of the activations at points of the ball")
+ball_drift_rms = _on(B_)(
+    "ball_drift_rms",
+    r"(\tfrac1L\sum_k\|S_k-\bar S\|_F^2)^{1/2}",
+    "change of the activations at points of the ball, averaged over the layers",
+)
 ball_h_drift = _on(B_, L_)("ball_h_drift", r"\|h_k-Ax\|_F", "change of the hidden states with depth at points of the ball")
 ball_Ax = _on(B_)("ball_Ax", r"\|Ax\|_F", "norm of the first hidden states at points of the ball")
 ball_p = _on(B_, L_)("ball_p", r"\|p_k\|_F", "norm of the adjoint (with its 1/n) at points of the ball")
+worst_gradient2 = _on(B_)(
+    "worst_gradient2", r"\|\nabla\ell\|^2", "the left side of Definition 1 at the point and labels that a search finds"
+)
+worst_loss = _on(B_)("worst_loss", r"\ell", "loss at the point and labels that a search finds")
+label_excess = _number("label_excess", "c", "the labels over those that the certificate admits, 1 or more")
+ball_left = _on(B_, local=False)("ball_left", r"\max_{j,t}\|\theta_j(t)-\theta_j(0)\|/R_j", "displacement over the radii of the ball")
 mean_rate = _on(B_, T_, local=False)("mean_rate", r"\tfrac1t\ln\frac{\ell(0)}{\ell(t)}", "mean rate of decay of the loss up to t > 0")
 moved_A = _on(B_, T_, local=False)("moved_A", r"\|A(t)-A(0)\|_F", "displacement of A")
 moved_B = _on(B_, T_, local=False)("moved_B", r"\|B(t)-B(0)\|_F", "displacement of B")

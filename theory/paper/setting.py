@@ -182,7 +182,7 @@ for _regime, _label, _source in (("plain-flow", "eq4", _4), ("clipped-flow", "eq
             _source,
             rf"t \mapsto {_block}^L(t) \text{{ solves }} {_source.equation}",
             f"{_block} at the saved times is where the flow of {_source.equation} leads from the initial state.",
-            regimes=(_regime,) if _regime == "clipped-flow" else (_regime, "local-pl"),
+            regimes=(_regime,) if _regime == "clipped-flow" else (_regime, "local-pl", "long-flow"),
             inputs="along-trajectory",
         )
 
