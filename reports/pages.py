@@ -91,14 +91,14 @@ def render(
 
     yield page("index.html", "index.html", **_front(run, pages, planted))
     for statement in pages:
-        instances: views.Instances = {}
+        shared = views.Shared()
         yield page(
             "statement.html",
             statement.file,
             page=statement,
             overview=views.overview(statement),
-            sections=views.sections(run, statement, vocabulary, instances),
-            instances=instances,
+            sections=views.sections(run, statement, vocabulary, shared),
+            shared=shared,
             detectable=tables.detectable(run) if statement.prefix == "certificate" else [],
             proof=next((p.file for p in proved if p.page is statement), None),
         )

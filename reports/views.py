@@ -10,9 +10,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import sympy as sp
 from markupsafe import Markup, escape
 
 from depthlimit.reports import figures, formulas, tables, words
@@ -98,11 +99,23 @@ def _printed(results: Sequence[Result]) -> list[View]:
     return out
 
 
-Instances = dict[tuple[str, str], View]  # by regime, sizes and spec: a number, and the lines of the records on it
-Stated = dict[tuple[Any, Any], tuple[str, str]]  # the label and the rung for which a page states a definition
+@dataclass(frozen=True)
+class Shared:
+    """What a page says once and its sections refer to, filled by them."""
+
+    definitions: dict[Any, tuple[str, str]] = field(default_factory=dict)  # by meaning: the label and the rung that it is stated for
+    hypotheses: dict[tuple[str, str], View] = field(default_factory=dict)  # by text and formula: a number, and how it is enforced
+    instances: dict[tuple[str, str], View] = field(default_factory=dict)  # of worst cases, by description and spec: a number, and lines
 
 
-def _computed(label: str, results: Sequence[Result], vocabulary: Mapping[str, Quantity], stated: Stated) -> list[View]:
+def _meaning(symbol: sp.Symbol, where: Mapping[sp.Symbol, Any]) -> tuple[Any, ...]:
+    """What two equal definitions have in common: the symbol, its expression, and the meaning of each symbol in that."""
+    expression = sp.sympify(where[symbol])
+    inner = sorted((s for s in expression.free_symbols if s in where), key=str)
+    return symbol, expression, *(_meaning(s, where) for s in inner)
+
+
+def _computed(label: str, results: Sequence[Result], vocabulary: Mapping[str, Quantity], shared: Shared) -> list[View]:
     """The expressions that are evaluated, with their definitions; rungs with the same ones share a view.
 
     A page states a definition once: `above` holds, by label and rung, the symbols of those that it has stated already.
@@ -114,30 +127,29 @@ def _computed(label: str, results: Sequence[Result], vocabulary: Mapping[str, Qu
     out = []
     for claims in groups.values():
         new, above = list[Markup](), dict[tuple[str, str], list[Markup]]()
-        for pair in claims[0].where.items():
-            if pair in stated:
-                above.setdefault(stated[pair], []).append(formulas.inline(tex_of(pair[0], vocabulary)))
+        for symbol, expression in claims[0].where.items():
+            said = shared.definitions.setdefault(_meaning(symbol, claims[0].where), here := (label, words.rung(claims[0])))
+            if said == here:
+                new.append(formulas.definition(symbol, expression, vocabulary))
             else:
-                new.append(formulas.definition(*pair, vocabulary))
-                stated[pair] = label, words.rung(claims[0])
+                above.setdefault(said, []).append(formulas.inline(tex_of(symbol, vocabulary)))
         rungs = "; ".join(words.rung(c) for c in claims)
         out.append({"rungs": rungs, "formula": formulas.computed(claims[0], vocabulary), "where": new, "above": above})
     return out
 
 
-def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -> list[View]:
-    """Each hypothesis with how it was enforced."""
-    conditions = {c.text: c for r in results for c in r.claim.hypotheses}
-    out = []
-    for text, c in conditions.items():
+def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity], shared: Shared) -> list[View]:
+    """The hypotheses with how each was enforced; a page states each once, under a number."""
+    found: list[tuple[Markup, str, str]] = []
+    for c in {c.text: c for r in results for c in r.claim.hypotheses}.values():
         left, right = (tex_of(side, vocabulary) for side in (c.lhs, c.rhs))
         formula = formulas.inline(f"{left} {formulas.RELATIONS[c.relation]} {right}")
-        how = "evaluated on each instance before the claim"
-        out.append({"text": formulas.prose(text), "formula": formula, "how": how})
+        found.append((formulas.prose(c.text), formula, "evaluated on each instance before the claim"))
     if needs := sorted({n for r in results for n in r.claim.needs}):
         how = "a certified property of each activation of the catalogue"
-        out.append({"text": f"the activation is {', '.join(needs)}", "formula": "", "how": how})
-    return out
+        found.append((escape(f"the activation is {', '.join(needs)}"), "", how))
+    own = [{"text": text, "formula": formula, "how": how} for text, formula, how in found]
+    return [shared.hypotheses.setdefault((h["text"], h["formula"]), {**h, "number": len(shared.hypotheses) + 1}) for h in own]
 
 
 def _json(spec: Mapping[str, Any]) -> Markup:
@@ -204,38 +216,37 @@ def _curves(run: Run, label: str, ladder: bool) -> list[Drawing]:
     return [d for d in drawn if d]
 
 
-def _ladder(results: Sequence[Result], instances: Instances) -> list[View]:
-    """A row per rung, with its worst case; the spec of each stands once among the page's `instances`, under a number."""
+def _ladder(results: Sequence[Result], shared: Shared) -> list[View]:
+    """A row per rung, with its worst case; a page has the spec of each once, under a number."""
     out = []
     for result in results:
         case = _worst_case(result)
         row = {**tables.row(result), "case": case}
         if case:
             key = case["instance"], case["spec"]
-            instance = instances.setdefault(key, {"number": len(instances) + 1, "lines": []})
+            instance = shared.instances.setdefault(key, {"number": len(shared.instances) + 1, "lines": []})
             instance["lines"].append(row["line"])
             row["instance"] = instance["number"]
         out.append(row)
     return out
 
 
-def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity], instances: Instances) -> list[View]:
-    """One view per label of a statement; the specs of the worst cases are put into `instances`."""
+def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity], shared: Shared) -> list[View]:
+    """One view per label of a statement; what they share is put into `shared`."""
     planted = (run.identity.get("faults") or {}).get("faults") or {}
-    stated: Stated = {}
     return [
         {
             "label": label,
             "first": results[0].claim,
             "rungs": len(results),
             "printed": _printed(results),
-            "computed": _computed(label, results, vocabulary, stated),
-            "hypotheses": _hypotheses(results, vocabulary),
+            "computed": _computed(label, results, vocabulary, shared),
+            "hypotheses": _hypotheses(results, vocabulary, shared),
             "regimes": sorted({regime for r in results for regime in r.claim.regimes}),
             "premises": list(dict.fromkeys(p for r in results for p in r.claim.premises)),
             "tools": list(dict.fromkeys(str(r.claim.tool) for r in results if r.claim.tool)),
             "notes": list(dict.fromkeys(r.claim.note for r in results if r.claim.note)),
-            "ladder": _ladder(results, instances),
+            "ladder": _ladder(results, shared),
             "curves": [] if all(r.claim.role == Role.STEP for r in results) else _curves(run, label, len(results) > 1),
             "rates": tables.rates(results),
             "others": tables.other_verdicts(results),

@@ -557,7 +557,7 @@ def test_the_worst_case_is_given_to_17_digits_with_its_instance_and_the_command_
         record = json.loads(lines[int(line_number) - 1])
         shown = [float(value) for value in re.findall("<code>(.*?)</code>", row)]
         assert shown == [value for value in (record["lhs"], record["rhs"]) if value is not None]
-        assert f"{record['edition']}, {record['inputs']}" in row
+        assert f"{record['edition']},<br>{record['inputs']}" in row
         block = html.unescape(page.split(f'<div id="instance-{number}">')[1].split("</div>")[0])
         assert f"depthlimit replay records.jsonl:{line_number}\n" in block and json.dumps(record["spec"]) in block
     best = max((json.loads(x) for x in lines if f'"inputs":"{INSTANT.inputs}"' in x), key=lambda r: r["log10_tightness"])
@@ -567,13 +567,15 @@ def test_the_worst_case_is_given_to_17_digits_with_its_instance_and_the_command_
 def test_a_definition_is_stated_once_on_a_page_and_named_by_label_and_rung_where_it_is_used_again(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "records.jsonl").write_text("")
-    other = replace(INSTANT, label="prop3.again", where={**WHERE, BETA: K})
-    page = dict(render(load(tmp_path, REGISTRY | {other.id: other}), REGISTRY | {other.id: other}, VOCABULARY))["prop3.html"]
-    formula = {symbol: [formulas.definition(symbol, d[symbol], VOCABULARY) for d in (WHERE, other.where)] for symbol in WHERE}
-    assert formula[ALPHA][0] == formula[ALPHA][1] and formula[BETA][0] != formula[BETA][1]
-    assert [page.count(f) for f in (*formula[ALPHA][:1], *formula[BETA])] == [1, 1, 1]
-    again = page.split('id="prop3.again"')[1]
-    assert 'as in <a href="#prop3.gap">prop3.gap</a>, as-printed, a-priori' in again
+    again = replace(INSTANT, label="prop3.again")
+    inner = replace(INSTANT, label="prop3.inner", where={ALPHA: K * BETA, BETA: K})  # α reads the same and is another number
+    registry = REGISTRY | {c.id: c for c in (again, inner)}
+    page = dict(render(load(tmp_path, registry), registry, VOCABULARY))["prop3.html"]
+    alpha, beta, other = (formulas.definition(s, e, VOCABULARY) for s, e in (*WHERE.items(), (BETA, K)))
+    assert [page.count(formula) for formula in (alpha, beta, other)] == [2, 1, 1]
+    of_again, of_inner = page.split('id="prop3.again"')[1].split('id="prop3.inner"')
+    assert of_again.count('in <a href="#prop3.gap">prop3.gap</a> (as-printed, a-priori)') == 1 and " as in " not in of_inner
+    assert page.count("the activation is C2") == 1 and page.count('href="#hypothesis-2"') == 3 and 'id="hypothesis-2"' in page
 
 
 def test_a_statement_is_shown_as_printed_and_as_computed(pages: dict[str, str]) -> None:
