@@ -31,7 +31,7 @@ def curves(series: Mapping[str, Points], name: str, x: str, y: str, caption: str
     panel.x_ticks = panels.sizes(across)
     panel.y_ticks = panels.decades(*panel.y)
     rows = tuple((label, f"{a:g}", tables.text(b)) for label, points in series.items() for a, b in points)
-    return Drawing(panel.markup(name, caption, f"{y} against {x}"), caption, ("line", x, y), rows)
+    return panel.drawing(name, f"{y} against {x}", caption, ("line", x, y), rows)
 
 
 def _rhs(found: Mapping[str, Any]) -> list[Drawing]:

@@ -106,4 +106,4 @@ def measured_and_bound(curves: Sequence[Curve], results: Mapping[str, Result], p
     if in_depth and not signed:
         table.append(_slopes(x, lines[0][1]))
         header += ("local slope of the first",)
-    return Drawing(panel.markup(prefix, title, caption), caption, header, tuple(zip(*table, strict=True)))
+    return panel.drawing(prefix, title, caption, header, tuple(zip(*table, strict=True)))

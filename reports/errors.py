@@ -43,7 +43,7 @@ def by_quantity(margins: Sequence[Mapping[str, Any]]) -> Drawing | None:
     title = "Errors by quantity"
     caption = f"{title}, over all instances and states: from the median (bar) to the largest (dot; a cross beyond 1, where a claim fails)."
     header = ("method", "quantity", "median", "largest", "records", "to the last bit")
-    return Drawing(panel.markup("errors-by-quantity", title, caption), caption, header, tuple(rows))
+    return panel.drawing("errors-by-quantity", title, caption, header, tuple(rows))
 
 
 def along(curve: Curve, label: str, whole: bool) -> Drawing:
@@ -70,7 +70,7 @@ def along(curve: Curve, label: str, whole: bool) -> Drawing:
     title = f"{label} along {axis}"
     caption = f"{title}: {where}. Instance {curve.spec}, {curve.label}."
     rows = tuple((number(curve.x[i], 6), DASH if curve.lhs[i] is None else power(_log(values[i])) if values[i] else "0") for i in keep)
-    return Drawing(panel.markup(f"errors-{label.replace('.', '-')}", title, caption), caption, (axis, "error / tolerance"), rows)
+    return panel.drawing(f"errors-{label.replace('.', '-')}", title, caption, (axis, "error / tolerance"), rows)
 
 
 def of_failures(claims: Sequence[str], curves: Sequence[Curve]) -> list[Drawing]:

@@ -109,7 +109,7 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
     if len(usable) > len(shown):
         caption += f" The {len(shown)} nearest of {len(usable)} are drawn."
     first = "x from" if sort == "tower" else "from"
-    return Drawing(panel.markup(prefix, title, caption), caption, ("claim", first, "to", "records"), tuple(rows))
+    return panel.drawing(prefix, title, caption, ("claim", first, "to", "records"), tuple(rows))
 
 
 def columns(points: Sequence[Point], at: str) -> list[tuple[float, list[float]]]:
@@ -166,4 +166,4 @@ def against(results: Sequence[Result], at: str, prefix: str) -> Drawing | None:
         left_out = len(usable) - len(shown)
         caption += f" The {len(shown)} claims nearest to their bounds; {left_out} more are not drawn."
     header = ("claim", at, "worst", "median", "least", "records")
-    return Drawing(panel.markup(prefix, title, caption), caption, header, tuple(rows))
+    return panel.drawing(prefix, title, caption, header, tuple(rows))

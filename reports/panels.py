@@ -33,8 +33,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: inline SVG, a caption, and its numbers."""
+    """A figure: its name, unique to the page, inline SVG, a caption, and its numbers."""
 
+    name: str
     svg: Markup
     caption: str
     header: Cells
@@ -171,8 +172,8 @@ class Panel:
         """The range of what has been drawn so far, with margins; of x (0) or y (1)."""
         return spread(place[axis] for places, _ in self._shapes for place in places if place is not None)
 
-    def markup(self, name: str, title: str, description: str) -> Markup:
-        """The figure as an inline <svg>; `name` is a prefix for ids, unique to the page."""
+    def drawing(self, name: str, title: str, caption: str, header: Cells, rows: Iterable[Cells]) -> Drawing:
+        """The figure with its numbers; `name` is a prefix for ids, unique to the page."""
         keys = LINE * len(self._key) + (3.6 if self._key else 0.0)
         left, right, top, bottom = self.left, WIDTH - RIGHT, TOP + keys, self.height + LINE * len(self._key) - BOTTOM
         (x0, x1), (y0, y1) = self.x or self.extent(0), self.y or self.extent(1)
@@ -181,11 +182,11 @@ class Panel:
             return left + (at[0] - x0) / (x1 - x0) * (right - left), bottom - (at[1] - y0) / (y1 - y0) * (bottom - top)
 
         columns = [(place((t, y0))[0], label) for t, label in self.x_ticks]
-        rows = [(place((x0, t))[1], label) for t, label in self.y_ticks]
+        levels = [(place((x0, t))[1], label) for t, label in self.y_ticks]
         n = svg.short
-        grid = [f"M{n(x)} {n(top)}V{n(bottom)}" for x, _ in columns] + [f"M{n(left)} {n(y)}H{n(right)}" for y, _ in rows]
+        grid = [f"M{n(x)} {n(top)}V{n(bottom)}" for x, _ in columns] + [f"M{n(left)} {n(y)}H{n(right)}" for y, _ in levels]
         axes = f"M{n(left)} {n(top)}V{n(bottom)}H{n(right)}" if self.upright else f"M{n(left)} {n(bottom)}H{n(right)}"
-        axes += "".join(f"M{n(x)} {n(bottom)}v3" for x, _ in columns) + "".join(f"M{n(left)} {n(y)}h-3" for y, _ in rows)
+        axes += "".join(f"M{n(x)} {n(bottom)}v3" for x, _ in columns) + "".join(f"M{n(left)} {n(y)}h-3" for y, _ in levels)
         lines = [svg.path("".join(grid), svg.FAINT, 0.4)]
         lines += [draw([at and place(at) for at in places]) for places, draw in self._shapes]
         for upright, value, dash in self._rules:
@@ -200,9 +201,10 @@ class Panel:
             starts.append(svg.text(35, y + 3, label))
         middles = [svg.text(x, bottom + 13, label) for x, label in columns]
         middles.append(svg.text((left + right) / 2, bottom + BOTTOM - 3, self.x_name))
-        labels = "".join(svg.text(left - 6, y + 3, label) for y, label in rows)
+        labels = "".join(svg.text(left - 6, y + 3, label) for y, label in levels)
         if self.y_name:
             middle = n((top + bottom) / 2)
             middles.append(f'<text transform="translate(9 {middle})rotate(-90)">{self.y_name}</text>')
         texts = (("start", "".join(starts)), ("middle", "".join(middles)), ("end", labels))
-        return svg.document(name, title, description, (WIDTH, bottom + BOTTOM), "".join(lines), texts)
+        drawn = svg.document(name, title, (WIDTH, bottom + BOTTOM), "".join(lines), texts)
+        return Drawing(name, drawn, caption, header, tuple(rows))

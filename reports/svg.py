@@ -91,10 +91,10 @@ def text(x: float, y: float, words: str) -> str:
     return f'<text x="{short(x)}" y="{short(y)}">{escape(words)}</text>'
 
 
-def document(name: str, title: str, description: str, size: Place, lines: str, texts: Sequence[tuple[str, str]]) -> Markup:
-    """The <svg>: paths, then texts by anchor; `name` is a prefix for ids, unique to the page."""
+def document(name: str, title: str, size: Place, lines: str, texts: Sequence[tuple[str, str]]) -> Markup:
+    """The <svg>: paths, then texts by anchor. Its title has the id `name`-title; its description is the caption, of the id `name`-desc."""
     groups = "".join(f'<g text-anchor="{anchor}">{inside}</g>' for anchor, inside in texts if inside)
-    said = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+    said = f'<title id="{name}-title">{escape(title)}</title>'
     labelled = f'role="img" aria-labelledby="{name}-title {name}-desc"'
     return Markup(
         f'<svg viewBox="0 0 {short(size[0])} {short(size[1])}" {labelled} fill="currentColor" font-size="9">{said}'

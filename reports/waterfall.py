@@ -51,13 +51,9 @@ def draw(falls: Waterfall, run: Run, prefix: str) -> Drawing:
         table.append(("step" if step else "result", claim.id, _power(loss.log10), total))
     unit = run.units[falls.unit]
     title = f"Where {falls.label} loses"
-    caption = (
-        f"{title}. On one instance ({describe(unit.spec)}; its records from line {unit.line}): filled, what each step loses at its own "
-        f"worst point, one after the other; outlined, what results lose in all. A result need not use every step; what it loses beyond "
-        "those that it uses is lost by suprema and in the exponent of Grönwall's inequality."
-    )
+    caption = f"{title}, on one instance: {describe(unit.spec)}; its records from line {unit.line}."
     header = ("part", "claim", "decades", "cumulated")
-    return Drawing(panel.markup(prefix, title, caption), caption, header, tuple(table))
+    return panel.drawing(prefix, title, caption, header, tuple(table))
 
 
 def _power(log10: float) -> str:

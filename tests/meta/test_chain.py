@@ -122,7 +122,7 @@ def test_the_graph_says_verdict_and_ratio_in_words_beside_the_colour() -> None:
     shown = [*(r for rs in BY_HAND.values() for r in rs), result(claim("p0.bad", "p0.end"), 0.3, verdict="violated", expected=False)]
     graph = arcs.draw(chain(labels(*shown), [*OWN, "p0.bad"]), lambda label: f"p0.html#{label}", "p0-graph", "a < b")
     text = re.sub(r"<[^>]+>", "|", graph)
-    assert graph.count('class="arc"') == 4 and "a &lt; b" in graph and 'href="p0.html#p0.bad"' in graph
+    assert re.findall(r'class="arc" d="(.*?)"', graph)[0].count("M") == 4 and "a &lt; b" in graph and 'href="p0.html#p0.bad"' in graph
     for said in ("1. p0.first", "3. p0.middle", "✓ holds", "✗ violated", "equality", "0.977"):
         assert f"|{said}|" in text, said
     assert "style=" not in graph and 'class="mood bad"' in graph

@@ -595,7 +595,8 @@ def test_each_figure_has_title_description_and_its_numbers(pages: dict[str, str]
         drawn = figures_of(page)
         assert bool(drawn) == (name in ("setting.html", "prop3.html", "appD.html")), name
         for one in drawn:
-            assert re.search(r'<svg[^>]* fill="currentColor"[^>]*><title[^>]*>[^<]+</title><desc[^>]*>[^<]+</desc>', one)
+            found = re.search(r'<svg[^>]* aria-labelledby="(.*?) (.*?)" fill="currentColor"[^>]*><title id="(.*?)">[^<]+</title>', one)
+            assert found and found[1] == found[3] and f'<figcaption id="{found[2]}">' in one
             assert "<details>" in one and one.count("<tr>") > 1
             assert "#000" not in one, "ink that dark mode does not reach"
             assert set(re.findall(r'(?:fill|stroke)="(.*?)"', one)) <= {"none", "currentColor"}
