@@ -44,24 +44,26 @@ def segments(places: Sequence[Place | None]) -> str:
     return "".join(polyline(pair) for pair in pairs)
 
 
-_MARKS: dict[str, Callable[[str, str], str]] = {  # by half and whole size
-    "o": lambda r, d: "h0",  # the round end of a line without length, as wide as the mark
-    "s": lambda r, d: f"m-{r}-{r}h{d}v{d}h-{d}z",
-    "^": lambda r, d: f"m0-{r}l{r} {d}h-{d}z",
-    "D": lambda r, d: f"m0-{r}l{r} {r}-{r} {r}-{r}-{r}z",
-    "v": lambda r, d: f"m0 {r}l{r}-{d}h-{d}z",
-    "P": lambda r, d: f"m-{r} 0h{d}m-{r}-{r}v{d}",
-    "X": lambda r, d: f"m-{r}-{r}l{d} {d}m0-{d}l-{d} {d}",
-    ">": lambda r, d: f"m{r} 0l-{d} {r}v-{d}z",
-    "_": lambda r, d: f"m-{r} 0h{d}",
-    "|": lambda r, d: f"m0-{r}v{d}",
+_MARKS: dict[str, tuple[Place, Callable[[str, str], str]]] = {  # where the pen starts, in half sizes, and its way, by half and whole size
+    "o": ((0, 0), lambda r, d: "h0"),  # the round end of a line without length, as wide as the mark
+    "s": ((-1, -1), lambda r, d: f"h{d}v{d}h-{d}z"),
+    "^": ((0, -1), lambda r, d: f"l{r} {d}h-{d}z"),
+    "D": ((0, -1), lambda r, d: f"l{r} {r}-{r} {r}-{r}-{r}z"),
+    "v": ((0, 1), lambda r, d: f"l{r}-{d}h-{d}z"),
+    "P": ((-1, 0), lambda r, d: f"h{d}m-{r}-{r}v{d}"),
+    "X": ((-1, -1), lambda r, d: f"l{d} {d}m0-{d}l-{d} {d}"),
+    ">": ((1, 0), lambda r, d: f"l-{d} {r}v-{d}z"),
+    "_": ((-1, 0), lambda r, d: f"h{d}"),
+    "|": ((0, -1), lambda r, d: f"v{d}"),
 }
 
 
 def marks(places: Sequence[Place | None], shape: str, size: float, colour: int) -> str:
     """A <path> of marks, one at each place: o s ^ D v P X > _ |."""
-    mark = _MARKS[shape](short(size / 2), short(2 * float(short(size / 2))))
-    d = "".join(f"M{short(p[0])} {short(p[1])}{mark}" for p in places if p is not None)
+    (right, down), way = _MARKS[shape]
+    half = round(size / 2, 1)
+    drawn = way(short(half), short(2 * half))
+    d = "".join(f"M{short(p[0] + right * half)} {short(p[1] + down * half)}{drawn}" for p in places if p is not None)
     return path(d, colour, size + 1 if shape == "o" else 1.0, fill=shape in "s^Dv>", round_ends=shape == "o")
 
 

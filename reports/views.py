@@ -99,12 +99,15 @@ def _printed(results: Sequence[Result]) -> list[View]:
     return out
 
 
+Hypothesis = tuple[Markup, Markup | None]  # text, and the formula that is evaluated; without one, a property of the activation
+
+
 @dataclass(frozen=True)
 class Shared:
     """What a page says once and its sections refer to, filled by them."""
 
     definitions: dict[Any, tuple[str, str]] = field(default_factory=dict)  # by meaning: the label and the rung that it is stated for
-    hypotheses: dict[tuple[str, str], View] = field(default_factory=dict)  # by text and formula: a number, and how it is enforced
+    hypotheses: dict[Hypothesis, int] = field(default_factory=dict)  # their numbers
     instances: dict[tuple[str, str], View] = field(default_factory=dict)  # of worst cases, by description and spec: a number, and lines
 
 
@@ -138,18 +141,15 @@ def _computed(label: str, results: Sequence[Result], vocabulary: Mapping[str, Qu
     return out
 
 
-def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity], shared: Shared) -> list[View]:
-    """The hypotheses with how each was enforced; a page states each once, under a number."""
-    found: list[tuple[Markup, str, str]] = []
+def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity], shared: Shared) -> list[int]:
+    """The numbers of the hypotheses, each of which a page states once."""
+    found = list[Hypothesis]()
     for c in {c.text: c for r in results for c in r.claim.hypotheses}.values():
         left, right = (tex_of(side, vocabulary) for side in (c.lhs, c.rhs))
-        formula = formulas.inline(f"{left} {formulas.RELATIONS[c.relation]} {right}")
-        found.append((formulas.prose(c.text), formula, "evaluated on each instance before the claim"))
+        found.append((formulas.prose(c.text), formulas.inline(f"{left} {formulas.RELATIONS[c.relation]} {right}")))
     if needs := sorted({n for r in results for n in r.claim.needs}):
-        how = "a certified property of each activation of the catalogue"
-        found.append((escape(f"the activation is {', '.join(needs)}"), "", how))
-    own = [{"text": text, "formula": formula, "how": how} for text, formula, how in found]
-    return [shared.hypotheses.setdefault((h["text"], h["formula"]), {**h, "number": len(shared.hypotheses) + 1}) for h in own]
+        found.append((escape(f"the activation is {', '.join(needs)}"), None))
+    return sorted(shared.hypotheses.setdefault(h, len(shared.hypotheses) + 1) for h in found)
 
 
 def _json(spec: Mapping[str, Any]) -> Markup:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import pytest
 import sympy as sp
 
-from depthlimit.reports import formulas, panels, words
+from depthlimit.reports import formulas, panels, svg, words
 from depthlimit.reports.aggregate import load
 from depthlimit.reports.pages import render, write
 from depthlimit.reports.records import RunError
@@ -607,6 +607,28 @@ def test_a_line_is_thinned_and_a_bound_far_above_is_named_instead_of_drawn(pages
     assert curve.count("<tr>") == 1 + panels.POINTS
     assert "Above the frame: gap: as-printed, a-priori (at least 10^300)" in curve
     assert max(len(re.findall("[LHV]", p)) for p in re.findall(r' d="(.*?)"', curve)) < panels.POINTS
+
+
+def test_a_path_is_interrupted_at_gaps_and_leaves_out_only_what_a_level_stretch_passes() -> None:
+    places = [(0, 0), (1, 0), (2, 0), (3, 0), (3, 2), (4.04, 5), None, (6, 1), (7, 1)]
+    assert svg.polyline(places) == "M0 0H3V2L4 5M6 1H7"
+    assert svg.polyline([(0, 0), (1, 0), (1, 1), None, (2, 2), (3, 2), (3, 3)], close=True) == "M0 0H1V1zM2 2H3V3z"
+    assert svg.segments([(0, 0), (0, 2), (3, 1), (4, 1)]) == "M0 0V2M3 1H4"
+
+
+def test_a_point_of_the_data_stands_where_the_ticks_say() -> None:
+    panel = panels.Panel(x_ticks=[(0.0, "zero"), (10.0, "ten")], y_ticks=[(-1.0, "low"), (1.0, "high")])
+    panel.series([(0.0, -1.0), (5.0, 0.0), (10.0, 1.0)], panels.look(0, 1), "line")
+    panel.rule(0.0)
+    drawn = panel.drawing("name", "title", "caption", (), ()).svg
+    across = [float(x) for x in re.findall(r'<text x="([^"]+)" y="[^"]+">(?:zero|ten)<', drawn)]
+    up = [float(y) - 3 for y in re.findall(r'<text x="[^"]+" y="([^"]+)">(?:low|high)<', drawn)]
+    middle = [(across[0] + across[1]) / 2, (up[0] + up[1]) / 2]
+    line = re.search(r'class="s1" d="M(\S+) (\S+)L(\S+) (\S+)L(\S+) (\S+)"', drawn)
+    assert line and [float(v) for v in line.groups()] == pytest.approx([across[0], up[0], *middle, across[1], up[1]], abs=0.11)
+    assert len(re.findall(r"M\S+ \S+h0", drawn)) == 4, "three points and the key"
+    rule = re.search(r'stroke-dasharray="4.4 1.9" d="M\S+ (\S+)H', drawn)
+    assert rule and float(rule[1]) == pytest.approx(middle[1], abs=0.11)
 
 
 def test_thinning_keeps_both_ends() -> None:
