@@ -179,6 +179,14 @@ def test_pages_lead_from_statements_to_proofs_and_from_steps_to_worst_cases(run:
     assert proof.count('<span class="verdict') > 10 and "Grönwall" in proof
 
 
+def test_steps_are_shown_rung_by_rung_and_those_of_other_statements_by_the_rung_that_shows_most(run: Path) -> None:
+    loaded = load(run, REGISTRY)
+    proof = Proof.of(loaded, next(p for p in statements(loaded) if p.prefix == "prop7"))
+    shown = [[row["claim"] for row in rungs] for _, rungs in proof.steps(loaded)]
+    expected = [[r.claim for r in node.results] if node.own else [node.best.claim] for node in proof.nodes]
+    assert shown == expected and {len(rungs) for node, rungs in zip(proof.nodes, shown, strict=True) if node.own} > {1}
+
+
 def test_constants_and_differences_have_pages(run: Path) -> None:
     constants = (run / "report" / "constants.html").read_text(encoding="utf-8")
     rows = [row for table in read_constants(run) for row in table["constants"]]
