@@ -26,7 +26,9 @@ from depthlimit.theory.paper.unclipped import M_sigma
 _NAMES = ("47", "two", "one", "sharp", "flat", "labels", "adjoint", "scale", "edge", "literal")
 SPECS: dict[str, Spec] = {
     **{f"ball-{name}": spec for name, spec in zip(_NAMES, corpus.BALLS, strict=True)},
-    "seeds": corpus.SEEDS[0],
+    "seeds": corpus.SEEDS[0].model_copy(
+        update={"regime": corpus.SEEDS[0].regime.model_copy(update={"flows": 1})}
+    ),  # draws are what is wrong
     "seeds-printed": corpus.SEEDS[1],
 }
 _I, _A = "instantaneous", "a-priori"
