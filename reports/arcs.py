@@ -49,7 +49,7 @@ def draw(nodes: Sequence[Node], link: Callable[[str], str], name: str, title: st
             "ratio": ratio_text(node),
             "owner": Markup(' class="own"') if node.own else "",
         }
-        place = {"x": x, "y": _y(i), "base": _y(i) + 4, "after": x + 12, "column": x + 236, "end": WIDTH - 8}
+        place = {"x": x, "y": _y(i), "base": _y(i) + 4, "after": x + 12, "column": x + 262, "end": WIDTH - 8}
         parts.append(_NODE.format(href=link(node.label), mood=mood, **said, **place))
     return _SVG.format(w=WIDTH, h=LINE * len(nodes) + 8, id=name, title=title, all=Markup("").join(parts))
 

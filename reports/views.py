@@ -106,16 +106,24 @@ Hypothesis = tuple[Markup, Markup | None]  # text, and the formula that is evalu
 class Shared:
     """What a page says once and its sections refer to, filled by them."""
 
-    definitions: dict[Any, tuple[str, str]] = field(default_factory=dict)  # by meaning: the label and the rung that it is stated for
+    meanings: dict[tuple[Any, ...], int] = field(default_factory=dict)  # of definitions: their numbers
+    definitions: dict[int, tuple[str, str]] = field(default_factory=dict)  # by meaning: the label and the rung that it is stated for
     hypotheses: dict[Hypothesis, int] = field(default_factory=dict)  # their numbers
     instances: dict[tuple[str, str], View] = field(default_factory=dict)  # of worst cases, by description and spec: a number, and lines
 
 
-def _meaning(symbol: sp.Symbol, where: Mapping[sp.Symbol, Any]) -> tuple[Any, ...]:
-    """What two equal definitions have in common: the symbol, its expression, and the meaning of each symbol in that."""
-    expression = sp.sympify(where[symbol])
-    inner = sorted((s for s in expression.free_symbols if s in where), key=str)
-    return symbol, expression, *(_meaning(s, where) for s in inner)
+def _meanings(where: Mapping[sp.Symbol, Any], numbers: dict[tuple[Any, ...], int]) -> dict[sp.Symbol, int]:
+    """A number per symbol, the same for definitions that are the same in all that they use; `numbers` holds those given so far."""
+    out: dict[sp.Symbol, int] = {}
+
+    def number(symbol: sp.Symbol) -> int:
+        if symbol not in out:
+            expression = sp.sympify(where[symbol])
+            inner = (number(s) for s in sorted(expression.free_symbols & where.keys(), key=str))
+            out[symbol] = numbers.setdefault((symbol, expression, *inner), len(numbers))
+        return out[symbol]
+
+    return {symbol: number(symbol) for symbol in where}
 
 
 def _computed(label: str, results: Sequence[Result], vocabulary: Mapping[str, Quantity], shared: Shared) -> list[View]:
@@ -130,10 +138,11 @@ def _computed(label: str, results: Sequence[Result], vocabulary: Mapping[str, Qu
     out = []
     for claims in groups.values():
         new, above = list[Markup](), dict[tuple[str, str], list[Markup]]()
-        for symbol, expression in claims[0].where.items():
-            said = shared.definitions.setdefault(_meaning(symbol, claims[0].where), here := (label, words.rung(claims[0])))
+        where, here = claims[0].where, (label, words.rung(claims[0]))
+        for symbol, meaning in _meanings(where, shared.meanings).items():
+            said = shared.definitions.setdefault(meaning, here)
             if said == here:
-                new.append(formulas.definition(symbol, expression, vocabulary))
+                new.append(formulas.definition(symbol, where[symbol], vocabulary))
             else:
                 above.setdefault(said, []).append(formulas.inline(tex_of(symbol, vocabulary)))
         rungs = "; ".join(words.rung(c) for c in claims)
