@@ -76,13 +76,14 @@ def render(results: Mapping[str, Any]) -> str:
     loader = FileSystemLoader([Path(__file__).parent, TEMPLATES])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     shown = []
-    for name, section in SECTIONS.items():
-        found = results["sections"].get(name)
-        if found is not None:
-            failed = found.get("failed", "")
-            made = [] if failed else tables.TABLES[name](found["results"])
-            drawn = [] if failed or name not in DRAWN else DRAWN[name](found["results"])
-            shown.append({"name": name, "title": section.title, "tables": made, "drawings": drawn, "failed": failed})
+    with svg.defaults():
+        for name, section in SECTIONS.items():
+            found = results["sections"].get(name)
+            if found is not None:
+                failed = found.get("failed", "")
+                made = [] if failed else tables.TABLES[name](found["results"])
+                drawn = [] if failed or name not in DRAWN else DRAWN[name](found["results"])
+                shown.append({"name": name, "title": section.title, "tables": made, "drawings": drawn, "failed": failed})
     counts = [sum(g["reached"] is said for g in results["goals"]) for said in (True, False, None)]
     failures = [s["title"] for s in shown if s["failed"]]
     sentence = f"Of {sum(counts)} goals {counts[0]} are reached, {counts[1]} are not, {counts[2]} were not measured."

@@ -1,6 +1,6 @@
 """The graph of a proof as an arc diagram: a line per label, under what it rests on, and an arc from each premise.
 
-Labels are links and lines of text, and the style sheet does the rest.
+Drawn by hand rather than with Matplotlib: labels are links and lines of text, and the style sheet does the rest.
 """
 
 from __future__ import annotations

@@ -81,9 +81,9 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
     edges = [low + i * (high - low) / BINS for i in range(BINS + 1)]
     panel = panels.Panel(height=47 + 33 * len(shown), left=11, x=(low, high), y=(-0.25, len(shown) - 0.02), upright=False)
     form = number if sort == "tower" and not iterated else power
-    outlines: list[svg.Place | None] = []
-    floors: list[svg.Place] = []
-    worst: list[svg.Place] = []
+    outlines: list[panels.Place | None] = []
+    floors: list[panels.Place] = []
+    worst: list[panels.Place] = []
     rows: list[Cells] = []
     for floor, result, values in zip(reversed(range(len(shown))), shown, drawn, strict=True):
         counts = [0] * BINS
@@ -104,7 +104,7 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
     if sort != "tower":
         panel.rule(0.0, upright=True)
     if sort == "ratio" and low < NO_POWER:
-        panel.rule(NO_POWER, upright=True, dash=svg.DOTTED)
+        panel.rule(NO_POWER, upright=True, dash=panels.DOTTED)
     caption = f"{title}, over all records that have one; ▲ marks the worst. Here {remark}."
     if len(usable) > len(shown):
         caption += f" The {len(shown)} nearest of {len(usable)} are drawn."

@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from depthlimit.reports import formulas, proofs, tables, trial, views, words
+from depthlimit.reports import formulas, proofs, svg, tables, trial, views, words
 from depthlimit.reports.aggregate import NOT_RUN, Result, Run, load
 from depthlimit.reports.glossary import TERMS
 from depthlimit.theory.claim import Claim
@@ -133,7 +133,8 @@ def write(
     registry = {c.id: c for c in claims()} if registry is None else registry
     vocabulary = quantities() if vocabulary is None else vocabulary
     wrong = differences() if wrong is None else wrong
-    rendered = dict(render(load(folder, registry), registry, vocabulary, wrong))
+    with svg.defaults():
+        rendered = dict(render(load(folder, registry), registry, vocabulary, wrong))
     out = folder / "report"
     out.mkdir(exist_ok=True)
     for old in out.glob("*.html"):

@@ -1,34 +1,44 @@
 """One style for all figures: a small panel on a transparent ground, with few ticks and a key above it.
 
 All values come as log10 and are drawn on linear axes with ticks of our own: bounds that are recorded as logarithms then share an axis
-with what was measured. The panel is drawn by hand rather than with Matplotlib, whose axes, ticks, keys and clipping nothing here would use.
+with what was measured, and drawing is several times faster than on log axes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D
 
 from depthlimit.reports import svg
 
-WIDTH, HEIGHT = 302.0, 187.0  # pixels of a figure: one column of a telephone, three of a desk
+Place = tuple[float, float]
+Cells = tuple[str | Markup, ...]
+Ticks = list[tuple[float, str]]
+Span = tuple[float, float]
+Dash = str | tuple[int, tuple[int, ...]]
+T = TypeVar("T")
+
+WIDTH, HEIGHT = 302.0, 187.0  # points: one column of a telephone, three of a desk
 LEFT, BOTTOM, RIGHT, TOP, LINE = 50.0, 30.0, 9.0, 7.0, 12.6  # margins, and a line of the key
-SIZE = 3.5  # of a mark
+SIZE, SMALL = 3.5, 8.5  # of a mark, and of letters within the frame and in the key
 MARGIN = 0.05  # of the range of the data, left free on each side
+DASHED, DOTTED = "--", ":"
+DASHES: tuple[Dash, ...] = ("-", DASHED, "-.", DOTTED, (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
 POINTS = 200  # drawn per line
 LINES = 4  # in a figure
 MARKS = "os^DvP"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-Cells = tuple[str | Markup, ...]
-Ticks = list[tuple[float, str]]
-Span = tuple[float, float]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,13 +60,13 @@ class Look(NamedTuple):
     """Colour, dashes and mark of a line."""
 
     colour: int
-    dash: str
+    dash: Dash
     mark: str
 
 
 def look(index: int, colour: int) -> Look:
     """That of the index-th line: told apart without colour."""
-    return Look(colour, svg.DASHES[index % len(svg.DASHES)], MARKS[index % len(MARKS)])
+    return Look(colour, DASHES[index % len(DASHES)], MARKS[index % len(MARKS)])
 
 
 def thin(items: Sequence[T], limit: int = POINTS) -> list[T]:
@@ -117,9 +127,22 @@ def spread(values: Iterable[float]) -> Span:
     return low - margin, high + margin
 
 
+def _frame(figure: Figure) -> Axes:
+    """Axes without ground, their grid behind what is drawn."""
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    for patch in (figure.patch, axes.patch, axes.spines["top"], axes.spines["right"]):
+        patch.set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set(color=svg.colour(svg.INK), linewidth=0.6)
+    axes.tick_params(length=3, width=0.6, colors=svg.colour(svg.INK))
+    axes.grid(True, color=svg.colour(svg.FAINT), linewidth=0.4)
+    axes.set_axisbelow(True)
+    return axes
+
+
 @dataclass
 class Panel:
-    """Shapes in units of the data and texts, placed on pixels at the end. `x` and `y` default to the extent of the data."""
+    """Axes, drawn on in units of the data; other sizes are in points. `x` and `y` default to the extent of what is drawn."""
 
     height: float = HEIGHT
     left: float = LEFT
@@ -130,81 +153,80 @@ class Panel:
     x_name: str = ""
     y_name: str = ""
     upright: bool = True  # whether the axis of y is drawn
-    _shapes: list[tuple[list[svg.Place | None], Callable[[list[svg.Place | None]], str]]] = field(default_factory=list)
-    _texts: list[tuple[float, float, str]] = field(default_factory=list)
-    _rules: list[tuple[bool, float, str]] = field(default_factory=list)
+    _figure: Figure = field(default_factory=Figure)
+    _axes: Axes = field(init=False)
     _key: list[tuple[str, Look]] = field(default_factory=list)
 
-    def _add(self, places: Iterable[svg.Place | None], draw: Callable[[list[svg.Place | None]], str]) -> None:
-        self._shapes.append((list(places), draw))
+    def __post_init__(self) -> None:
+        self._axes = _frame(self._figure)
 
-    def path(self, places: Iterable[svg.Place | None], look: Look) -> None:
+    def _line(self, places: Iterable[Place | None], colour: int, **look: Any) -> None:
+        at = [place or (math.nan, math.nan) for place in places]
+        self._axes.plot([x for x, _ in at], [y for _, y in at], color=svg.colour(colour), **look)
+
+    def path(self, places: Iterable[Place | None], look: Look, **where: Any) -> None:
         """A line; interrupted where a place is None."""
-        self._add(places, lambda at: svg.path(svg.polyline(at), look.colour, dash=look.dash))
+        self._line(places, look.colour, linestyle=look.dash, **where)
 
-    def series(self, places: Sequence[svg.Place | None], look: Look, label: str, every: int = 1) -> None:
+    def series(self, places: Sequence[Place | None], look: Look, label: str, every: int = 1) -> None:
         """A line with a mark at every `every`-th place, and a line in the key."""
         self.path(places, look)
         self.marks(places[::every], look.mark, look.colour)
         self._key.append((label, look))
 
-    def marks(self, places: Iterable[svg.Place | None], shape: str, colour: int, size: float = SIZE) -> None:
-        """A mark at each place."""
-        self._add(places, lambda at: svg.marks(at, shape, size, colour))
+    def marks(self, places: Iterable[Place | None], shape: str, colour: int, size: float = SIZE, **where: Any) -> None:
+        """A mark at each place; a dot is the round ends of a line without length, a tenth of the bytes of a circle."""
+        found = [place for place in places if place is not None]
+        if shape == "o":
+            twice = [end for place in found for end in (place, place, None)]
+            self._line(twice, colour, linewidth=size + 1, solid_capstyle="round", **where)
+        else:
+            self._line(found, colour, linestyle="", marker=shape, markersize=size, **where)
 
-    def segments(self, places: Iterable[svg.Place], colour: int, width: float = 1.0, opacity: float = 1.0) -> None:
+    def segments(self, places: Sequence[Place], colour: int, width: float = 1.0, opacity: float = 1.0) -> None:
         """Lines from the first place to the second, from the third to the fourth, ..."""
-        self._add(places, lambda at: svg.path(svg.segments(at), colour, width, opacity=opacity))
+        apart = [end for pair in zip(places[::2], places[1::2], strict=True) for end in (*pair, None)]
+        self._line(apart, colour, linewidth=width, alpha=opacity)
 
-    def area(self, places: Iterable[svg.Place | None], colour: int, width: float = 0.8, opacity: float = 0.3) -> None:
+    def area(self, places: Iterable[Place | None], colour: int, width: float = 0.8, opacity: float = 0.3) -> None:
         """Polygons, apart where a place is None: filled lightly, or, with opacity 0, their outlines alone."""
-        self._add(places, lambda at: svg.path(svg.polyline(at, close=True), colour, width, fill=opacity > 0, opacity=opacity or 1.0))
+        runs = [[place for place in run if place] for gap, run in groupby(places, key=lambda place: place is None) if not gap]
+        outline = Path.make_compound_path(*(Path([*run, run[0]], closed=True) for run in runs))
+        fill = to_rgba(svg.colour(colour), opacity) if opacity else "none"
+        self._axes.add_patch(PathPatch(outline, facecolor=fill, edgecolor=svg.colour(colour), linewidth=width))
 
-    def rule(self, value: float, upright: bool = False, dash: str = svg.DASHED) -> None:
+    def rule(self, value: float, upright: bool = False, dash: Dash = DASHED) -> None:
         """A line across the frame."""
-        self._rules.append((upright, value, dash))
+        draw = self._axes.axvline if upright else self._axes.axhline
+        draw(value, color=svg.colour(svg.INK), linewidth=0.8, linestyle=dash)
 
-    def text(self, x: float, y: float, words: str) -> None:
-        """A text that starts at a place."""
-        self._texts.append((x, y, words))
+    def text(self, x: float, y: float, words: str, **where: Any) -> None:
+        """A text that starts, or is centred as `where` says, at a place."""
+        look: dict[str, Any] = {"color": svg.colour(svg.INK), "fontsize": SMALL}
+        self._axes.text(x, y, words, **look | where)
 
     def extent(self, axis: int) -> Span:
         """The range of what has been drawn so far, with margins; of x (0) or y (1)."""
-        return spread(place[axis] for places, _ in self._shapes for place in places if place is not None)
+        low, high = self._axes.get_ylim() if axis else self._axes.get_xlim()
+        return float(low), float(high)
 
     def drawing(self, name: str, title: str, caption: str, header: Cells, rows: Iterable[Cells]) -> Drawing:
         """The figure with its numbers; `name` is a prefix for ids, unique to the page."""
-        keys = LINE * len(self._key) + (3.6 if self._key else 0.0)
-        left, right, top, bottom = self.left, WIDTH - RIGHT, TOP + keys, self.height + LINE * len(self._key) - BOTTOM
-        (x0, x1), (y0, y1) = self.x or self.extent(0), self.y or self.extent(1)
-
-        def place(at: svg.Place) -> svg.Place:
-            return left + (at[0] - x0) / (x1 - x0) * (right - left), bottom - (at[1] - y0) / (y1 - y0) * (bottom - top)
-
-        columns = [(place((t, y0))[0], label) for t, label in self.x_ticks]
-        levels = [(place((x0, t))[1], label) for t, label in self.y_ticks]
-        n = svg.short
-        grid = [f"M{n(x)} {n(top)}V{n(bottom)}" for x, _ in columns] + [f"M{n(left)} {n(y)}H{n(right)}" for y, _ in levels]
-        axes = f"M{n(left)} {n(top)}V{n(bottom)}H{n(right)}" if self.upright else f"M{n(left)} {n(bottom)}H{n(right)}"
-        axes += "".join(f"M{n(x)} {n(bottom)}v3" for x, _ in columns) + "".join(f"M{n(left)} {n(y)}h-3" for y, _ in levels)
-        lines = [svg.path("".join(grid), svg.FAINT, 0.4)]
-        lines += [draw([at and place(at) for at in places]) for places, draw in self._shapes]
-        for upright, value, dash in self._rules:
-            ends = [(value, y0), (value, y1)] if upright else [(x0, value), (x1, value)]
-            lines.append(svg.path(svg.polyline([place(end) for end in ends]), svg.INK, 0.8, dash))
-        lines.append(svg.path(axes, svg.INK, 0.6))
-        starts = [svg.text(*place((x, y)), words) for x, y, words in self._texts]
+        axes, figure, height = self._axes, self._figure, self.height + LINE * len(self._key)
+        top = height - TOP - LINE * len(self._key) - (3.6 if self._key else 0.0)
+        figure.set_size_inches(WIDTH / 72, height / 72)
+        axes.set_position((self.left / WIDTH, BOTTOM / height, (WIDTH - RIGHT - self.left) / WIDTH, (top - BOTTOM) / height))
+        axes.set(xlim=self.x or self.extent(0), ylim=self.y or self.extent(1))
+        axes.set_xticks([t for t, _ in self.x_ticks], labels=[label for _, label in self.x_ticks])
+        axes.set_yticks([t for t, _ in self.y_ticks], labels=[label for _, label in self.y_ticks])
+        axes.spines["left"].set_visible(self.upright)
+        points = Affine2D().scale(1 / 72) + figure.dpi_scale_trans  # from the lower left corner of the figure
         for i, (label, look) in enumerate(self._key):
-            y = TOP + LINE * i
-            lines.append(svg.path(f"M6 {n(y)}H30", look.colour, dash=look.dash))
-            lines.append(svg.marks([(18, y)], look.mark, SIZE, look.colour))
-            starts.append(svg.text(35, y + 3, label))
-        middles = [svg.text(x, bottom + 13, label) for x, label in columns]
-        middles.append(svg.text((left + right) / 2, bottom + BOTTOM - 3, self.x_name))
-        labels = "".join(svg.text(left - 6, y + 3, label) for y, label in levels)
-        if self.y_name:
-            middle = n((top + bottom) / 2)
-            middles.append(f'<text transform="translate(9 {middle})rotate(-90)">{self.y_name}</text>')
-        texts = (("start", "".join(starts)), ("middle", "".join(middles)), ("end", labels))
-        drawn = svg.document(name, title, (WIDTH, bottom + BOTTOM), "".join(lines), texts)
-        return Drawing(name, drawn, caption, header, tuple(rows))
+            y = height - TOP - LINE * i
+            self.path([(6, y), (30, y)], look, transform=points)
+            self.marks([(18, y)], look.mark, look.colour, transform=points)
+            self.text(35, y - 3, label, transform=points)
+        names: dict[str, Any] = {"ha": "center", "fontsize": svg.FONT, "transform": points}
+        self.text((self.left + WIDTH - RIGHT) / 2, 3, self.x_name, **names)
+        self.text(9, (top + BOTTOM) / 2, self.y_name, rotation=90, rotation_mode="anchor", **names)
+        return Drawing(name, svg.to_markup(figure, name, title), caption, header, tuple(rows))

@@ -1,104 +1,158 @@
-"""The few shapes that figures are made of, as SVG text: small, themed by the page's style sheet, and silent under a strict content policy.
+"""Matplotlib's SVG made fit for a page: small, themed by the page's style sheet, and silent under a strict content policy.
 
-Colours are numbers: 0 is the ink, `FAINT` the grid, 1, 2, ... the series, classes s1, s2, ... (stroke) and f1, f2, ... (fill) of the
-style sheet. There are no inline styles (a policy such as that of Jenkins ignores them) and no ids but those of title and description.
-Points are in pixels from the upper left, written to a tenth.
+What Matplotlib has drawn is written again, shapes before texts. Shapes of one look become one path, at the place of the first of them,
+in tenths of a point and relative steps, a mark at each point of a line spelt out; black becomes the text's colour, and the colours of
+`colour` the classes s1, s2, ... (stroke) and f1, f2, ... (fill) of the style sheet. There are no inline styles (a policy such as that
+of Jenkins ignores them), no clip paths, for nothing is drawn beyond its frame, and no ids but the title's. The same figure gives the
+same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import groupby
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import StringIO
+from itertools import groupby, pairwise
+from typing import Any
+from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
+from matplotlib import rc_context, rcdefaults, rcParams
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
 
 INK, FAINT = 0, -1
 SERIES = 6
-DASHES = ("", "4.4 1.9", "7.7 1.9 1.2 1.9", "1.2 2", "7.2 1.2 1.2 1.2 1.2 1.2", "1.2 3.6")  # solid, dashed, dash-dot, dotted, two more
-DASHED, DOTTED = DASHES[1], DASHES[3]
+WIDTH, FONT = 1.2, 9  # points: of a line and of letters, unless they say otherwise
+_BLACK = "#000000"
+_SVG = "{http://www.w3.org/2000/svg}"
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+_RC: dict[Any, Any] = {
+    "axes.unicode_minus": True,
+    "font.size": FONT,
+    "lines.linewidth": WIDTH,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "depthlimit",
+    "text.parse_math": False,
+}
 
-Place = tuple[float, float]
+Step = tuple[int, int]  # tenths of a point
 
 
-def short(value: float) -> str:
-    """A coordinate to a tenth."""
-    return f"{round(value, 1) + 0.0:g}"
+@contextmanager
+def defaults() -> Iterator[None]:
+    """Draw within this: Matplotlib's own defaults and ours, whatever the user's configuration says."""
+    with rc_context():
+        rcdefaults()
+        rcParams.update(_RC)
+        yield
 
 
-def polyline(places: Sequence[Place | None], close: bool = False) -> str:
-    """A path through the places, interrupted, or closed and begun anew, where one is None; places within a level stretch are left out."""
-    out: list[str] = []
-    for gap, run in groupby(places, key=lambda place: place is None):
-        at = [] if gap else [(short(place[0]), short(place[1])) for place in run if place]
-        kept = at[:1] + [b for a, b, c in zip(at, at[1:], at[2:], strict=False) if not a[1] == b[1] == c[1]] + at[1:][-1:]
-        for i, (x, y) in enumerate(kept):
-            before = kept[i - 1] if i else ("", "")
-            out.append(f"M{x} {y}" if not i else f"V{y}" if x == before[0] else f"H{x}" if y == before[1] else f"L{x} {y}")
-        out += ["z"] if close and kept else []
+def colour(number: int) -> str:
+    """The colour that stands for ink (0), the grid (`FAINT`), or a series (1, 2, ...)."""
+    return "#0000e0" if number == FAINT else f"#0000f{number}" if number else _BLACK
+
+
+_CLASSES = {colour(FAINT): "0", **{colour(i): str(i) for i in range(1, SERIES + 1)}}
+
+
+def _short(tenths: int) -> str:
+    """A number of points without what SVG does not need."""
+    return re.sub(r"^(-?)0\.", r"\1.", f"{tenths / 10:g}")
+
+
+def _tenths(value: str | float) -> int:
+    return round(10 * float(value))
+
+
+def _walk(steps: list[Step]) -> str:
+    """Relative steps: level and upright ones by their length, those that go on in such a direction as one, and none that stays."""
+    out = []
+    moves = [step for step in steps if step != (0, 0)] or steps[:1]
+    for (level, upright, _), run in groupby(moves, key=lambda s: (s[1] == 0, s[0] == 0, sum(s) > 0)):
+        if level or upright:
+            length = sum(sum(step) for step in run)
+            out.append(f"{'h' if level else 'v'}{_short(length)}")
+        else:
+            out.append("l" + " ".join(f"{_short(x)} {_short(y)}" for x, y in run))
     return "".join(out)
 
 
-def segments(places: Sequence[Place | None]) -> str:
-    """A path from the first place to the second, from the third to the fourth, ..."""
-    pairs = zip(places[::2], places[1::2], strict=True)
-    return "".join(polyline(pair) for pair in pairs)
+def _runs(d: str) -> list[tuple[Step, str]]:
+    """Where the pen starts, and its way from there, for each part of a path; of straight lines, for curves are none of ours."""
+    if set(d) & set("CQ"):
+        raise ValueError(f"a curve in a figure: {d}")
+    runs = []
+    for part in re.findall("M[^M]*", d):
+        places = [(_tenths(x), _tenths(y)) for x, y in re.findall(r"[ML] (\S+) (\S+)", part)]
+        steps = [(x - a, y - b) for (a, b), (x, y) in pairwise(places)]
+        closed = "z" in part
+        if closed and places[-1] == places[0]:
+            steps = steps[:-1]
+        runs.append((places[0], _walk(steps) + "z" * closed))
+    return runs
 
 
-_MARKS: dict[str, tuple[Place, Callable[[str, str], str]]] = {  # where the pen starts, in half sizes, and its way, by half and whole size
-    "o": ((0, 0), lambda r, d: "h0"),  # the round end of a line without length, as wide as the mark
-    "s": ((-1, -1), lambda r, d: f"h{d}v{d}h-{d}z"),
-    "^": ((0, -1), lambda r, d: f"l{r} {d}h-{d}z"),
-    "D": ((0, -1), lambda r, d: f"l{r} {r}-{r} {r}-{r}-{r}z"),
-    "v": ((0, 1), lambda r, d: f"l{r}-{d}h-{d}z"),
-    "P": ((-1, 0), lambda r, d: f"h{d}m-{r}-{r}v{d}"),
-    "X": ((-1, -1), lambda r, d: f"l{d} {d}m0-{d}l-{d} {d}"),
-    ">": ((1, 0), lambda r, d: f"l-{d} {r}v-{d}z"),
-    "_": ((-1, 0), lambda r, d: f"h{d}"),
-    "|": ((0, -1), lambda r, d: f"v{d}"),
-}
+def _rules(element: ElementTree.Element) -> dict[str, str]:
+    pairs = (rule.partition(":") for rule in element.get("style", "").split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def marks(places: Sequence[Place | None], shape: str, size: float, colour: int) -> str:
-    """A <path> of marks, one at each place: o s ^ D v P X > _ |."""
-    (right, down), way = _MARKS[shape]
-    half = round(size / 2, 1)
-    drawn = way(short(half), short(2 * half))
-    d = "".join(f"M{short(p[0] + right * half)} {short(p[1] + down * half)}{drawn}" for p in places if p is not None)
-    return path(d, colour, size + 1 if shape == "o" else 1.0, fill=shape in "s^Dv>", round_ends=shape == "o")
-
-
-def path(
-    d: str, colour: int, width: float = 1.2, dash: str = "", fill: bool = False, opacity: float = 1.0, round_ends: bool = False
-) -> str:
-    """A <path>, stroked, and filled with the same colour where asked, then as light as `opacity`; nothing to draw gives nothing."""
-    if not d:
-        return ""
-    own = "0" if colour == FAINT else str(colour)
-    classes = ["s" + own] if colour else []
-    classes += ["f" + own] if colour and fill else []
-    given = {
-        "class": " ".join(classes),
-        "fill": "currentColor" if fill and not colour else "",
-        "stroke-width": "" if width == 1.2 else f"{width:g}",
-        "stroke-dasharray": dash,
-        "stroke-linecap": "round" if round_ends else "",
-        ("fill-opacity" if fill else "stroke-opacity"): "" if opacity == 1.0 else f"{opacity:g}",
+def _look(rules: Mapping[str, str], closed: bool) -> str:
+    """Classes and presentation attributes in place of a style, without what the group of all shapes says."""
+    said = {
+        "class": " ".join(f"{key[0]}{_CLASSES[rules[key]]}" for key in ("stroke", "fill") if rules.get(key) in _CLASSES),
+        "fill": "currentColor" if closed and rules.get("fill", _BLACK) == _BLACK else "",  # Matplotlib leaves out black, and a width of 1
+        "stroke-width": rules.get("stroke-width", "1").replace(f"{WIDTH:g}", ""),
+        "stroke-dasharray": " ".join(_short(_tenths(v)) for v in rules.get("stroke-dasharray", "").split(",") if v),
+        "stroke-linecap": rules.get("stroke-linecap", "").replace("square", ""),
+        **{key: rules.get(key, "") for key in ("fill-opacity", "stroke-opacity")},
     }
-    said = "".join(f' {key}="{value}"' for key, value in given.items() if value)
-    return f'<path{said} d="{d}"/>'
+    return "".join(f' {key}="{value}"' for key, value in said.items() if value)
 
 
-def text(x: float, y: float, words: str) -> str:
-    """A line of text on the base line `y`."""
-    return f'<text x="{short(x)}" y="{short(y)}">{escape(words)}</text>'
+def _letters(text: ElementTree.Element) -> str:
+    """Anchor and size as attributes, without what the figure says."""
+    anchor = _rules(text).get("text-anchor", "start").replace("start", "")
+    size = re.findall(r"([\d.]+)px", text.get("style", ""))[0]
+    return f' text-anchor="{anchor}"' * bool(anchor) + f' font-size="{size}"' * (float(size) != FONT)
 
 
-def document(name: str, title: str, size: Place, lines: str, texts: Sequence[tuple[str, str]]) -> Markup:
-    """The <svg>: paths, then texts by anchor. Its title has the id `name`-title; its description is the caption, of the id `name`-desc."""
-    groups = "".join(f'<g text-anchor="{anchor}">{inside}</g>' for anchor, inside in texts if inside)
-    said = f'<title id="{name}-title">{escape(title)}</title>'
-    labelled = f'role="img" aria-labelledby="{name}-title {name}-desc"'
+def _read(tree: ElementTree.Element) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Paths and texts by look."""
+    shapes, texts = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    marks: dict[str, list[tuple[Step, str]]] = {}
+    for element in tree.iter():
+        tag = element.tag.removeprefix(_SVG)
+        if tag == "text":
+            x, y = (_short(_tenths(element.attrib[key])) for key in "xy")
+            angle = element.get("transform", "").removeprefix("rotate(").partition(" ")[0]
+            turned = "" if angle.strip("-") in ("", "0") else f' transform="rotate({angle} {x} {y})"'
+            texts[_letters(element)].append(f'<text x="{x}" y="{y}"{turned}>{escape(element.text or "")}</text>')
+        elif tag == "path" and "id" in element.attrib:
+            marks["#" + element.attrib["id"]] = _runs(element.get("d", ""))
+        elif tag in ("path", "use"):
+            right, down = (_tenths(element.get(key, "0")) for key in "xy")
+            runs = marks[element.attrib[_HREF]] if tag == "use" else _runs(element.get("d", ""))
+            closed = any(way.endswith("z") for _, way in runs)
+            shapes[_look(_rules(element), closed)] += [f"M{_short(right + a)} {_short(down + b)}{way}" for (a, b), way in runs]
+    return shapes, texts
+
+
+def to_markup(figure: Figure, name: str, title: str) -> Markup:
+    """The figure as an inline <svg>. Its title has the id `name`-title; its description is the caption, of the id `name`-desc."""
+    out = StringIO()
+    FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)  # type: ignore[no-untyped-call]
+    tree = ElementTree.fromstring(out.getvalue())
+    shapes, texts = _read(tree)
+    box = " ".join(_short(_tenths(v)) for v in tree.get("viewBox", "").split())
+    paths = "".join(f'<path{look} d="{re.sub(" -", "-", "".join(ways))}"/>' for look, ways in shapes.items() if ways)
+    groups = "".join(f"<g{look}>{''.join(lines)}</g>" for look, lines in texts.items())
     return Markup(
-        f'<svg viewBox="0 0 {short(size[0])} {short(size[1])}" {labelled} fill="currentColor" font-size="9">{said}'
-        f'<g fill="none" stroke="currentColor" stroke-width="1.2">{lines}</g>{groups}</svg>'
+        f'<svg viewBox="{box}" role="img" aria-labelledby="{name}-title {name}-desc" fill="currentColor" font-size="{FONT}">'
+        f'<title id="{name}-title">{escape(title)}</title>'
+        f'<g fill="none" stroke="currentColor" stroke-width="{WIDTH:g}">{paths}</g>{groups}</svg>'
     )

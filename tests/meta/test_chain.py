@@ -21,6 +21,7 @@ from depthlimit.reports.chain import by_label, chain, has_proof, tight, waterfal
 from depthlimit.reports.pages import write
 from depthlimit.reports.proofs import Proof
 from depthlimit.reports.records import RunError, read_constants
+from depthlimit.reports.svg import defaults
 from depthlimit.reports.views import statements
 from depthlimit.theory import registry
 from depthlimit.theory.claim import Claim, Role, Source
@@ -163,7 +164,8 @@ def test_the_proof_of_proposition_7_loses_what_its_records_say(run: Path) -> Non
 def test_a_drawing_has_every_loss_in_its_table(run: Path) -> None:
     loaded = load(run, REGISTRY)
     page = next(p for p in statements(loaded) if p.prefix == "prop7")
-    drawings = Proof.of(loaded, page).drawings(loaded)
+    with defaults():
+        drawings = Proof.of(loaded, page).drawings(loaded)
     for drawing, fall in zip(drawings, waterfalls(Proof.of(loaded, page).nodes), strict=True):
         assert [row[1] for row in drawing.rows] == [loss.result.claim.id for loss in (*fall.steps, *fall.totals)]
         assert f"line {loaded.units[fall.unit].line}" in drawing.caption

@@ -14,6 +14,7 @@ from depthlimit.conformance.oracle.outcome import Outcome
 from depthlimit.models.check import check
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import Spec
+from depthlimit.reports import svg
 from depthlimit.reports.errors import by_quantity, of_failures
 from depthlimit.reports.records import Curve
 from depthlimit.theory.record import claim_id
@@ -106,9 +107,10 @@ def test_the_drawings_say_where_it_begins_and_prefer_layers() -> None:
         for c in curves_of(FLOW, WrongLayer())[1].values()
     ]
     claims = ["agreement.hidden[sharpened,instantaneous]", "eq4.flow-V[as-printed,along-trajectory]", "prop7.gap[explicit,a-priori]"]
-    drawn = of_failures(claims, curves)
-    margins = [{"method": "loss", "quantity": "loss", "worst": 0.0, "median": 0.0, "records": 2, "exact": 2}]
-    strip = by_quantity(margins)
+    with svg.defaults():
+        drawn = of_failures(claims, curves)
+        margins = [{"method": "loss", "quantity": "loss", "worst": 0.0, "median": 0.0, "records": 2, "exact": 2}]
+        strip = by_quantity(margins)
     assert len(drawn) == 2 and strip is not None and by_quantity([]) is None
     assert drawn[0].caption.startswith("agreement.hidden along layer k: beyond 1 first at layer 3, at 3 of 6 layers")
     assert "share / tolerance" in drawn[1].svg and len(drawn[1].rows) == 5 and strip.rows[0][:2] == ("loss", "loss")

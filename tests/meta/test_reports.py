@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import pytest
 import sympy as sp
+from matplotlib import rc_context
 
 from depthlimit.reports import formulas, panels, svg, words
 from depthlimit.reports.aggregate import load
@@ -391,6 +392,11 @@ def test_the_same_results_give_the_same_bytes(pages: dict[str, str], tmp_path: P
     assert report(make(tmp_path)) == pages
 
 
+def test_the_readers_own_matplotlib_settings_change_nothing(pages: dict[str, str], tmp_path: Path) -> None:
+    with rc_context({"font.size": 30, "axes.linewidth": 9, "svg.fonttype": "path", "lines.marker": "x"}):
+        assert report(make(tmp_path)) == pages
+
+
 def test_a_page_of_an_earlier_report_does_not_stay(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "report").mkdir()
@@ -569,7 +575,8 @@ def test_a_definition_is_stated_once_on_a_page_and_named_by_label_and_rung_where
     again = replace(INSTANT, label="prop3.again")
     inner = replace(INSTANT, label="prop3.inner", where={ALPHA: K * BETA, BETA: K})  # α reads the same and is another number
     registry = REGISTRY | {c.id: c for c in (again, inner)}
-    page = dict(render(load(tmp_path, registry), registry, VOCABULARY))["prop3.html"]
+    with svg.defaults():
+        page = dict(render(load(tmp_path, registry), registry, VOCABULARY))["prop3.html"]
     alpha, beta, other = (formulas.definition(s, e, VOCABULARY) for s, e in (*WHERE.items(), (BETA, K)))
     assert [page.count(formula) for formula in (alpha, beta, other)] == [2, 1, 1]
     of_again, of_inner = page.split('id="prop3.again"')[1].split('id="prop3.inner"')
@@ -605,31 +612,63 @@ def test_a_line_is_thinned_and_a_bound_far_above_is_named_instead_of_drawn(pages
     curve = next(f for f in figures_of(pages["prop3.html"]) if "prop3.gap along time t" in f)
     assert curve.count("<tr>") == 1 + panels.POINTS
     assert "Above the frame: gap: as-printed, a-priori (at least 10^300)" in curve
-    assert max(len(re.findall("[LHV]", p)) for p in re.findall(r' d="(.*?)"', curve)) < panels.POINTS
+    points = [len(part) for d in re.findall(r' d="(.*?)"', curve) for part in drawn_points(d)]
+    assert 2 < max(points) <= panels.POINTS
+
+
+def drawn_points(d: str) -> list[list[tuple[float, float]]]:
+    """The places that each part of a path passes."""
+    parts = []
+    for part in re.findall(r"M[^M]+", d):
+        x, y, at = 0.0, 0.0, []
+        for command, numbers in re.findall(r"([Mhvl])([^Mhvlz]*)", part):
+            steps = [float(v) for v in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", numbers)]
+            steps = [steps[0], 0.0] if command == "h" else [0.0, steps[0]] if command == "v" else steps
+            for right, down in zip(steps[::2], steps[1::2], strict=True):
+                x, y = x + right, y + down
+                at.append((round(x, 1), round(y, 1)))
+        parts.append(at)
+    return parts
+
+
+def paths_of(drawn: str) -> dict[str, str]:
+    """The paths of a figure by their attributes."""
+    return dict(re.findall(r'<path ([^>]*?) ?d="([^"]*)"/>', drawn))
 
 
 def test_a_path_is_interrupted_at_gaps_and_leaves_out_only_what_a_level_stretch_passes() -> None:
-    places = [(0, 0), (1, 0), (2, 0), (3, 0), (3, 2), (4.04, 5), None, (6, 1), (7, 1)]
-    assert svg.polyline(places) == "M0 0H3V2L4 5M6 1H7"
-    assert svg.polyline([(0, 0), (1, 0), (1, 1), None, (2, 2), (3, 2), (3, 3)], close=True) == "M0 0H1V1zM2 2H3V3z"
-    assert svg.segments([(0, 0), (0, 2), (3, 1), (4, 1)]) == "M0 0V2M3 1H4"
+    with svg.defaults():
+        panel = panels.Panel(height=137, left=93, x=(0, 20), y=(0, 10))  # of 10 points per unit
+        panel.path([(0, 0), (1, 0), (2, 0), (3, 0), (3, 2), (4.007, 5), None, (6, 1), (7, 1)], panels.look(0, 1))
+        panel.area([(0, 0), (1, 0), (1, 1), None, (2, 2), (3, 2), (3, 3)], 2, width=1.2)
+        panel.segments([(0, 0), (0, 2), (3, 1), (4, 1)], 3, width=1.2)
+        panel.marks([(0, 0), (1, 1)], "s", 4, 4)
+        paths = paths_of(panel.drawing("name", "title", "caption", (), ()).svg)
+    assert paths['class="s1"'] == "M93 107h30v-20l10.1-30M153 97h10"
+    assert paths['class="s2 f2" fill-opacity="0.3"'] == "M93 107h10v-10zM113 87h10v-10z"
+    assert paths['class="s3"'] == "M93 107v-20M123 97h10"
+    assert paths['class="s4 f4" stroke-width="1"'] == "M91 109h4v-4h-4zM101 99h4v-4h-4z"
 
 
 def test_a_point_of_the_data_stands_where_the_ticks_say() -> None:
-    panel = panels.Panel(x=(0.0, 10.0), y=(-1.0, 1.0), x_ticks=[(0.0, "zero"), (10.0, "ten")], y_ticks=[(-1.0, "low"), (1.0, "high")])
-    panel.series([(0.0, -1.0), (5.0, 0.0), (10.0, 1.0)], panels.look(0, 1), "line")
-    panel.rule(0.0)
-    drawn = panel.drawing("name", "title", "caption", (), ()).svg
+    with svg.defaults():
+        panel = panels.Panel(x=(0.0, 10.0), y=(-1.0, 1.0), x_ticks=[(0.0, "zero"), (10.0, "ten")], y_ticks=[(-1.0, "low"), (1.0, "high")])
+        panel.series([(0.0, -1.0), (5.0, 0.0), (10.0, 1.0)], panels.look(0, 1), "line")
+        panel.rule(0.0)
+        drawn = panel.drawing("name", "title", "caption", (), ()).svg
     across = [float(x) for x in re.findall(r'<text x="([^"]+)" y="[^"]+">(?:zero|ten)<', drawn)]
-    up = [float(y) - 3 for y in re.findall(r'<text x="[^"]+" y="([^"]+)">(?:low|high)<', drawn)]
-    frame = re.search(r'd="M(\S+) (\S+)V(\S+)H(\S+?)M', drawn)
-    assert frame and [float(v) for v in frame.groups()] == pytest.approx([across[0], up[1], up[0], across[1]], abs=0.11)
-    middle = [(across[0] + across[1]) / 2, (up[0] + up[1]) / 2]
-    line = re.search(r'class="s1" d="M(\S+) (\S+)L(\S+) (\S+)L(\S+) (\S+)"', drawn)
-    assert line and [float(v) for v in line.groups()] == pytest.approx([across[0], up[0], *middle, across[1], up[1]], abs=0.11)
-    assert len(re.findall(r"M\S+ \S+h0", drawn)) == 4, "three points and the key"
-    rule = re.search(r'stroke-dasharray="4.4 1.9" d="M\S+ (\S+)H', drawn)
-    assert rule and float(rule[1]) == pytest.approx(middle[1], abs=0.11)
+    paths = {said: drawn_points(d) for said, d in paths_of(drawn).items()}
+    grid = paths['class="s0" stroke-width="0.4"']
+    up = [grid[2][0][1], grid[3][0][1]]
+    assert [line[0][0] for line in grid[:2]] == across and grid[2] == [(across[0], up[0]), (across[1], up[0])]
+    middle = (sum(across) / 2, sum(up) / 2)
+    line, key = paths['class="s1"']
+    assert line == [pytest.approx(at, abs=0.11) for at in ((across[0], up[0]), middle, (across[1], up[1]))] and len(key) == 2
+    dots = paths['class="s1" stroke-width="4.5" stroke-linecap="round"']
+    assert [dot[0] for dot in dots[:3]] == line and len(dots) == 4 and all(dot[0] == dot[1] for dot in dots)
+    assert paths['stroke-width="0.8" stroke-dasharray="3 1.3"'] == [[pytest.approx((x, middle[1]), abs=0.11) for x in across]]
+    letters = {word: float(y) for y, word in re.findall(r'y="([^"]+)">(low|high)<', drawn)}
+    assert [letters["low"] - up[0], letters["high"] - up[1]] == [pytest.approx(3, abs=1)] * 2
 
 
 def test_thinning_keeps_both_ends() -> None:
