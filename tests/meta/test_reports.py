@@ -563,10 +563,10 @@ def test_the_worst_case_is_given_to_17_digits_with_its_instance_and_the_command_
         shown = [float(value) for value in re.findall("<code>(.*?)</code>", row)]
         assert shown == [value for value in (record["lhs"], record["rhs"]) if value is not None]
         assert f"{record['edition']},<br>{record['inputs']}" in row
-        block = html.unescape(page.split(f'<div id="instance-{number}">')[1].split("</div>")[0])
+        block = html.unescape(page.split(f'<details id="instance-{number}">')[1].split("</details>")[0])
         assert f"depthlimit replay records.jsonl:{line_number}\n" in block and json.dumps(record["spec"]) in block
     best = max((json.loads(x) for x in lines if f'"inputs":"{INSTANT.inputs}"' in x), key=lambda r: r["log10_tightness"])
-    assert f"{best['lhs']:.17g}" in page and page.count('<div id="instance-') == 2
+    assert f"{best['lhs']:.17g}" in page and page.count('<details id="instance-') == 2
 
 
 def test_a_definition_is_stated_once_on_a_page_and_named_by_label_and_rung_where_it_is_used_again(tmp_path: Path) -> None:
