@@ -103,12 +103,13 @@ def _rules(element: ElementTree.Element) -> dict[str, str]:
 
 def _look(rules: Mapping[str, str], closed: bool) -> str:
     """Classes and presentation attributes in place of a style, without what the group of all shapes says."""
+    width = rules.get("stroke-width", "1")  # Matplotlib leaves out a width of 1, and a black fill
     said = {
         "class": " ".join(f"{key[0]}{_CLASSES[rules[key]]}" for key in ("stroke", "fill") if rules.get(key) in _CLASSES),
-        "fill": "currentColor" if closed and rules.get("fill", _BLACK) == _BLACK else "",  # Matplotlib leaves out black, and a width of 1
-        "stroke-width": rules.get("stroke-width", "1").replace(f"{WIDTH:g}", ""),
+        "fill": "currentColor" if closed and rules.get("fill", _BLACK) == _BLACK else "",
+        "stroke-width": "" if float(width) == WIDTH else width,
         "stroke-dasharray": " ".join(_short(_tenths(v)) for v in rules.get("stroke-dasharray", "").split(",") if v),
-        "stroke-linecap": rules.get("stroke-linecap", "").replace("square", ""),
+        "stroke-linecap": rules.get("stroke-linecap", "").replace("square", ""),  # half a width longer, of axes and grid
         **{key: rules.get(key, "") for key in ("fill-opacity", "stroke-opacity")},
     }
     return "".join(f' {key}="{value}"' for key, value in said.items() if value)
