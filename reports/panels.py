@@ -127,19 +127,6 @@ def spread(values: Iterable[float]) -> Span:
     return low - margin, high + margin
 
 
-def _frame(figure: Figure) -> Axes:
-    """Axes without ground, their grid behind what is drawn."""
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    for patch in (figure.patch, axes.patch, axes.spines["top"], axes.spines["right"]):
-        patch.set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set(color=svg.colour(svg.INK), linewidth=0.6)
-    axes.tick_params(length=3, width=0.6, colors=svg.colour(svg.INK))
-    axes.grid(True, color=svg.colour(svg.FAINT), linewidth=0.4)
-    axes.set_axisbelow(True)
-    return axes
-
-
 @dataclass
 class Panel:
     """Axes, drawn on in units of the data; other sizes are in points. `x` and `y` default to the extent of what is drawn."""
@@ -158,7 +145,9 @@ class Panel:
     _key: list[tuple[str, Look]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._axes = _frame(self._figure)
+        self._axes = self._figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        for ground in (self._figure.patch, self._axes.patch):
+            ground.set_visible(False)
 
     def _line(self, places: Iterable[Place | None], colour: int, **look: Any) -> None:
         at = [place or (math.nan, math.nan) for place in places]
@@ -202,8 +191,7 @@ class Panel:
 
     def text(self, x: float, y: float, words: str, **where: Any) -> None:
         """A text that starts, or is centred as `where` says, at a place."""
-        look: dict[str, Any] = {"color": svg.colour(svg.INK), "fontsize": SMALL}
-        self._axes.text(x, y, words, **look | where)
+        self._axes.text(x, y, words, **{"fontsize": SMALL, **where})
 
     def extent(self, axis: int) -> Span:
         """The range of what has been drawn so far, with margins; of x (0) or y (1)."""

@@ -26,17 +26,25 @@ from matplotlib.figure import Figure
 INK, FAINT = 0, -1
 SERIES = 6
 WIDTH, FONT = 1.2, 9  # points: of a line and of letters, unless they say otherwise
-_BLACK = "#000000"
+_BLACK, _FAINT = "#000000", "#0000e0"
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _RC: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
     "axes.unicode_minus": True,
     "font.size": FONT,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.4,
     "lines.linewidth": WIDTH,
     "svg.fonttype": "none",
     "svg.hashsalt": "depthlimit",
     "text.parse_math": False,
+    **{f"{axis}tick.{key}": value for axis in "xy" for key, value in (("labelsize", FONT), ("major.size", 3), ("major.width", 0.6))},
 }
 
 Step = tuple[int, int]  # tenths of a point
@@ -53,7 +61,7 @@ def defaults() -> Iterator[None]:
 
 def colour(number: int) -> str:
     """The colour that stands for ink (0), the grid (`FAINT`), or a series (1, 2, ...)."""
-    return "#0000e0" if number == FAINT else f"#0000f{number}" if number else _BLACK
+    return _FAINT if number == FAINT else f"#0000f{number}" if number else _BLACK
 
 
 _CLASSES = {colour(FAINT): "0", **{colour(i): str(i) for i in range(1, SERIES + 1)}}
