@@ -639,15 +639,20 @@ def paths_of(drawn: str) -> dict[str, str]:
 def test_a_path_is_interrupted_at_gaps_and_leaves_out_only_what_a_level_stretch_passes() -> None:
     with svg.defaults():
         panel = panels.Panel(height=137, left=93, x=(0, 20), y=(0, 10))  # of 10 points per unit
-        panel.path([(0, 0), (1, 0), (2, 0), (3, 0), (3, 2), (4.007, 5), None, (6, 1), (7, 1)], panels.look(0, 1))
+        panel.path([(0, 0), (1, 0), (2, 0), (3, 0), (3, 2), (4.007, 5), None, (6, 1), (9, 1), (7, 1)], panels.look(0, 1))
         panel.area([(0, 0), (1, 0), (1, 1), None, (2, 2), (3, 2), (3, 3)], 2, width=1.2)
         panel.segments([(0, 0), (0, 2), (3, 1), (4, 1)], 3, width=1.2)
         panel.marks([(0, 0), (1, 1)], "s", 4, 4)
         paths = paths_of(panel.drawing("name", "title", "caption", (), ()).svg)
-    assert paths['class="s1"'] == "M93 107h30v-20l10.1-30M153 97h10"
+    assert paths['class="s1"'] == "M93 107h30v-20l10.1-30M153 97h30h-20"
     assert paths['class="s2 f2" fill-opacity="0.3"'] == "M93 107h10v-10zM113 87h10v-10z"
     assert paths['class="s3"'] == "M93 107v-20M123 97h10"
     assert paths['class="s4 f4" stroke-width="1"'] == "M91 109h4v-4h-4zM101 99h4v-4h-4z"
+
+
+def test_letters_drawn_as_curves_are_refused() -> None:
+    with svg.defaults(), rc_context({"svg.fonttype": "path"}), pytest.raises(ValueError, match="a curve in a figure"):
+        panels.Panel(x=(0, 1), y=(0, 1), x_name="letters").drawing("name", "title", "caption", (), ())
 
 
 def test_a_point_of_the_data_stands_where_the_ticks_say() -> None:
