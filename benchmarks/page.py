@@ -23,20 +23,15 @@ def curves(series: Mapping[str, Points], name: str, x: str, y: str, caption: str
     """Lines of values against sizes, both logarithmic."""
     shown = {label: [(math.log10(a), math.log10(b)) for a, b in points if b > 0] for label, points in series.items()}
     shown = {label: points for label, points in shown.items() if points}
-    looks = {label: panels.style(i, svg.SERIES[i % len(svg.SERIES)]) for i, label in enumerate(shown)}
-    figure, axes = panels.panel(keys=len(shown))
-    for label, points in shown.items():
-        axes.plot(*zip(*points, strict=True), **looks[label])
     across, up = ([p[i] for points in shown.values() for p in points] for i in (0, 1))
     pad = 0.05 * (max(up) - min(up)) + 0.02
-    axes.set_xlim(min(across) - 0.05, max(across) + 0.05)
-    axes.set_ylim(min(up) - pad, max(up) + pad)
-    panels.sizes(axes.set_xticks, across)
-    panels.decades(axes.set_yticks, min(up) - pad, max(up) + pad)
-    panels.name_axes(figure, x, y)
-    panels.draw_key(figure, list(looks.items()))
+    panel = panels.Panel(x=(min(across) - 0.05, max(across) + 0.05), y=(min(up) - pad, max(up) + pad), x_name=x, y_name=y)
+    for i, (label, points) in enumerate(shown.items()):
+        panel.series(points, panels.look(i, 1 + i % svg.SERIES), label)
+    panel.x_ticks = panels.sizes(across)
+    panel.y_ticks = panels.decades(*panel.y)
     rows = tuple((label, f"{a:g}", tables.text(b)) for label, points in series.items() for a, b in points)
-    return Drawing(svg.to_markup(figure, name, caption, f"{y} against {x}"), caption, ("line", x, y), rows)
+    return panel.drawing(name, f"{y} against {x}", caption, ("line", x, y), rows)
 
 
 def _rhs(found: Mapping[str, Any]) -> list[Drawing]:

@@ -18,9 +18,8 @@ LINE, WIDTH = 24, 680  # pixels
 LEAST, MOST = 16, 130  # how far an arc reaches to the left
 
 
-_ARC = Markup('<path class="arc" d="M{x} {top}C{left} {top} {left} {bottom} {x} {bottom}"/>')
 _NODE = Markup(
-    '<circle class="dot {mood}" cx="{x}" cy="{y}" r="4"/><a href="{href}"><text class="{owner}" x="{after}" y="{base}">{text}</text></a>'
+    '<circle class="dot {mood}" cx="{x}" cy="{y}" r="4"/><a href="{href}"><text{owner} x="{after}" y="{base}">{text}</text></a>'
     '<text class="mood {mood}" x="{column}" y="{base}">{verdict}</text><text class="ratio" x="{end}" y="{base}">{ratio}</text>'
 )
 _SVG = Markup(
@@ -33,17 +32,24 @@ def draw(nodes: Sequence[Node], link: Callable[[str], str], name: str, title: st
     spans = [abs(i - p) for i, node in enumerate(nodes) for p in node.premises]
     longest = max(spans, default=1)
     x = LEAST + 8 + (MOST - LEAST if longest > 1 else 0)
-    parts = []
+    arcs = list[str]()
     for i, node in enumerate(nodes):
         for p in node.premises:
             reach = LEAST + (MOST - LEAST) * (abs(i - p) - 1) / max(longest - 1, 1)
-            parts.append(_ARC.format(x=x, left=round(x - reach * 4 / 3, 1), top=_y(p), bottom=_y(i)))  # a cubic reaches 3/4 of the way
+            out, down = -round(reach * 4 / 3), _y(i) - _y(p)  # a cubic reaches 3/4 of the way
+            arcs.append(f"M{x} {_y(p)}c{out} 0 {out} {down} 0 {down}")
+    parts = [Markup('<path class="arc" d="{}"/>').format("".join(arcs))]
     for i, node in enumerate(nodes):
         row = node.best.row
         verdict = f"{SIGNS.get(row['verdict'], '·')} {row['verdict']}"
         mood = "bad" if not row["as_expected"] else words.MOODS.get(row["verdict"], "plain")
-        said = {"text": f"{i + 1}. {node.label}", "verdict": verdict, "ratio": ratio_text(node), "owner": "own" if node.own else "other"}
-        place = {"x": x, "y": _y(i), "base": _y(i) + 4, "after": x + 12, "column": x + 236, "end": WIDTH - 8}
+        said = {
+            "text": f"{i + 1}. {node.label}",
+            "verdict": verdict,
+            "ratio": ratio_text(node),
+            "owner": Markup(' class="own"') if node.own else "",
+        }
+        place = {"x": x, "y": _y(i), "base": _y(i) + 4, "after": x + 12, "column": x + 262, "end": WIDTH - 8}
         parts.append(_NODE.format(href=link(node.label), mood=mood, **said, **place))
     return _SVG.format(w=WIDTH, h=LINE * len(nodes) + 8, id=name, title=title, all=Markup("").join(parts))
 

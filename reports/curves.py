@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from depthlimit.reports import panels
 from depthlimit.reports.aggregate import Result
 from depthlimit.reports.figures import name
-from depthlimit.reports.panels import Cells, Drawing, Key
+from depthlimit.reports.panels import Cells, Drawing
 from depthlimit.reports.records import Curve
-from depthlimit.reports.svg import INK, SERIES, to_markup
+from depthlimit.reports.svg import INK
 from depthlimit.reports.words import DASH, number, power
 
 OFF_SCALE = 12.0  # decades above everything measured
@@ -86,23 +86,15 @@ def measured_and_bound(curves: Sequence[Curve], results: Mapping[str, Result], p
         return None
     in_depth = first.axis == "L" and min(x) > 0
     place: Callable[[float], float] = math.log10 if in_depth else float
-    figure, axes = panels.panel(keys=len(lines))
-    colours = [INK] * len(measured) + list(SERIES)
-    key: Key = []
+    panel = panels.Panel(x=panels.spread(map(place, x)))
+    colours = [INK] * len(measured) + list(range(1, panels.LINES + 1))
     for i, (text, values) in enumerate(lines):
-        look = panels.style(i, colours[i]) | {"markevery": max(1, len(keep) // 12)}
-        axes.plot(list(map(place, x)), [math.nan if v is None else v for v in values], **look)
-        key.append((text, look))
-    low, high = axes.get_ylim()
-    (panels.numbers if signed else panels.decades)(axes.set_yticks, low, high)
-    axes.set_ylim(low, high)
-    if in_depth:
-        panels.sizes(axes.set_xticks, list(map(place, x)))
-    else:
-        panels.numbers(axes.set_xticks, min(x), max(x))
+        places = [None if v is None else (place(a), v) for a, v in zip(x, values, strict=True)]
+        panel.series(places, panels.look(i, colours[i]), text, every=max(1, len(keep) // 12))
+    panel.y_ticks = (panels.numbers if signed else panels.decades)(*panel.extent(1))
+    panel.x_ticks = panels.sizes(list(map(place, x))) if in_depth else panels.numbers(min(x), max(x))
     axis = AXES.get(first.axis, first.axis)
-    panels.name_axes(figure, axis)
-    panels.draw_key(figure, key)
+    panel.x_name = axis
     title = f"{results[first.claim].claim.label} along {axis}"
     caption = f"{title}, {f'{first.label}, ' if first.label else ''}instance {first.spec}{origin}."
     if off:
@@ -114,4 +106,4 @@ def measured_and_bound(curves: Sequence[Curve], results: Mapping[str, Result], p
     if in_depth and not signed:
         table.append(_slopes(x, lines[0][1]))
         header += ("local slope of the first",)
-    return Drawing(to_markup(figure, prefix, title, caption), caption, header, tuple(zip(*table, strict=True)))
+    return panel.drawing(prefix, title, caption, header, tuple(zip(*table, strict=True)))

@@ -10,7 +10,6 @@ from depthlimit.reports import panels
 from depthlimit.reports.curves import AXES
 from depthlimit.reports.panels import Cells, Drawing
 from depthlimit.reports.records import Curve
-from depthlimit.reports.svg import INK, SERIES, to_markup
 from depthlimit.reports.words import DASH, number, power
 
 FIGURES = 12  # claims whose errors are drawn, causes first
@@ -26,47 +25,43 @@ def by_quantity(margins: Sequence[Mapping[str, Any]]) -> Drawing | None:
     """A line per quantity of an answer, from the median of its errors to the largest."""
     if not margins:
         return None
-    figure, axes = panels.panel(height=0.62 + 0.19 * len(margins), left=1.5)
+    panel = panels.Panel(height=45 + 13.7 * len(margins), left=108, y=(-0.7, len(margins) - 0.3), x_name="error / tolerance")
     rows: list[Cells] = []
-    names = [" ".join(dict.fromkeys((row["method"], row["quantity"]))) for row in margins]
     for floor, row in zip(reversed(range(len(margins))), margins, strict=True):
         middle, worst = _log(row["median"]), _log(row["worst"])
-        colour = SERIES[1] if row["worst"] > 1 else SERIES[0]
-        axes.plot([middle, worst], [floor, floor], color=colour, linewidth=1.4)
-        axes.plot([middle], [floor], marker="|", markersize=7, color=colour)
-        axes.plot([worst], [floor], marker="X" if row["worst"] > 1 else "o", markersize=4.5, color=colour)
+        colour = 2 if row["worst"] > 1 else 1
+        panel.segments([(middle, floor), (worst, floor)], colour, 1.4)
+        panel.marks([(middle, floor)], "|", colour, 7)
+        panel.marks([(worst, floor)], "X" if row["worst"] > 1 else "o", colour, 4.5)
+        panel.y_ticks.append((floor, " ".join(dict.fromkeys((row["method"], row["quantity"])))))
         numbers = (number(row[key], 2) for key in ("median", "worst"))
         rows.append((row["method"], row["quantity"], *numbers, str(row["records"]), str(row["exact"])))
-    low, high = axes.get_xlim()
-    low, high = min(low, -1.0), max(high, 0.1)
-    axes.set_xlim(low, high)
-    panels.decades(axes.set_xticks, low, high)
-    axes.axvline(0.0, color=INK, linewidth=0.8, linestyle="--")
-    axes.set_ylim(-0.7, len(margins) - 0.3)
-    axes.set_yticks(range(len(margins)), labels=list(reversed(names)))
-    panels.name_axes(figure, "error / tolerance")
+    low, high = panel.extent(0)
+    panel.x = min(low, -1.0), max(high, 0.1)
+    panel.x_ticks = panels.decades(*panel.x)
+    panel.rule(0.0, upright=True)
     title = "Errors by quantity"
     caption = f"{title}, over all instances and states: from the median (bar) to the largest (dot; a cross beyond 1, where a claim fails)."
     header = ("method", "quantity", "median", "largest", "records", "to the last bit")
-    return Drawing(to_markup(figure, "errors-by-quantity", title, caption), caption, header, tuple(rows))
+    return panel.drawing("errors-by-quantity", title, caption, header, tuple(rows))
 
 
 def along(curve: Curve, label: str, whole: bool) -> Drawing:
     """The errors of one claim along the layers or times of one instance; `whole`: what is allowed is of all layers together."""
     values = [0.0 if v is None else v for v in curve.lhs]
     keep = panels.thin(range(len(values)))
-    figure, axes = panels.panel(height=2.0)
-    look = panels.style(0, SERIES[0]) | {"markevery": max(1, len(keep) // 16)}
-    axes.plot([curve.x[i] for i in keep], [_log(values[i]) for i in keep], **look)
-    low, high = axes.get_ylim()
-    low, high = min(low, -0.3), max(high, 0.3)
-    low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
-    axes.set_ylim(low, high)
-    axes.axhline(0.0, color=INK, linewidth=0.8, linestyle="--")
-    panels.decades(axes.set_yticks, low, high)
-    panels.numbers(axes.set_xticks, min(curve.x), max(curve.x))
     axis = AXES[curve.axis.removeprefix(ERRORS)]
-    panels.name_axes(figure, axis, "share / tolerance" if whole else "error / tolerance")
+    panel = panels.Panel(height=144, x_name=axis, y_name="share / tolerance" if whole else "error / tolerance")
+    places = [(curve.x[i], _log(values[i])) for i in keep]
+    look = panels.look(0, 1)
+    panel.path(places, look)
+    panel.marks(places[:: max(1, len(keep) // 16)], look.mark, look.colour)
+    low, high = panel.extent(1)
+    low, high = min(low, -0.3), max(high, 0.3)
+    panel.y = low - 0.05 * (high - low), high + 0.05 * (high - low)
+    panel.rule(0.0)
+    panel.y_ticks = panels.decades(*panel.y)
+    panel.x_ticks = panels.numbers(min(curve.x), max(curve.x))
     wrong = [x for x, v in zip(curve.x, values, strict=True) if v > 1]
     what, most = axis.split()[0], curve.x[values.index(max(values))]
     where = f"shares of an error that is too large in all, the largest at {what} {most:g}"
@@ -75,7 +70,7 @@ def along(curve: Curve, label: str, whole: bool) -> Drawing:
     title = f"{label} along {axis}"
     caption = f"{title}: {where}. Instance {curve.spec}, {curve.label}."
     rows = tuple((number(curve.x[i], 6), DASH if curve.lhs[i] is None else power(_log(values[i])) if values[i] else "0") for i in keep)
-    return Drawing(to_markup(figure, f"errors-{label.replace('.', '-')}", title, caption), caption, (axis, "error / tolerance"), rows)
+    return panel.drawing(f"errors-{label.replace('.', '-')}", title, caption, (axis, "error / tolerance"), rows)
 
 
 def of_failures(claims: Sequence[str], curves: Sequence[Curve]) -> list[Drawing]:

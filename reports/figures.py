@@ -11,14 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from statistics import median
 
-from matplotlib.colors import to_rgba
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
-
-from depthlimit.reports import panels
+from depthlimit.reports import panels, svg
 from depthlimit.reports.aggregate import Point, Result
-from depthlimit.reports.panels import Cells, Drawing, Key
-from depthlimit.reports.svg import INK, SERIES, to_markup
+from depthlimit.reports.panels import Cells, Drawing
 from depthlimit.reports.words import number, power
 
 BINS = 48
@@ -84,37 +79,37 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
     drawn = [[math.log10(p.value) if iterated else p.value for p in r.points] for r in shown]
     low, high = _range([v for values in drawn for v in values], sort == "tower")
     edges = [low + i * (high - low) / BINS for i in range(BINS + 1)]
-    figure, axes = panels.panel(height=0.66 + 0.46 * len(shown), left=0.15)
+    panel = panels.Panel(height=47 + 33 * len(shown), left=11, x=(low, high), y=(-0.25, len(shown) - 0.02), upright=False)
     form = number if sort == "tower" and not iterated else power
+    outlines: list[panels.Place | None] = []
+    floors: list[panels.Place] = []
+    worst: list[panels.Place] = []
     rows: list[Cells] = []
     for floor, result, values in zip(reversed(range(len(shown))), shown, drawn, strict=True):
         counts = [0] * BINS
         for value in values:
             counts[min(int((value - low) / (high - low) * BINS), BINS - 1)] += 1
         tops = [floor, *(floor + 0.5 * c / max(counts) for c in counts), floor]
-        outline = Path([(edge, top) for edge, pair in zip(edges, pairwise(tops), strict=True) if pair[0] != pair[1] for top in pair])
-        axes.add_artist(PathPatch(outline, facecolor=to_rgba(SERIES[0], 0.3), edgecolor=SERIES[0], linewidth=0.8))
-        axes.plot([low, high], [floor, floor], color=SERIES[0], linewidth=0.8)
-        worst = min(values) if sort == "tower" else max(values)
-        axes.plot([worst], [floor - 0.07], marker="^", markersize=4, color=INK, clip_on=False)
-        axes.text(low, floor + 0.54, name(result, results), fontsize=panels.SMALL, color=INK)
+        outlines += [(edge, top) for edge, pair in zip(edges, pairwise(tops), strict=True) if pair[0] != pair[1] for top in pair]
+        outlines.append(None)
+        floors += [(low, floor), (high, floor)]
+        worst.append((min(values) if sort == "tower" else max(values), floor - 0.07))
+        panel.text(low, floor + 0.54, name(result, results))
         rows += [(result.claim.id, form(edges[i]), form(edges[i + 1]), str(c)) for i, c in enumerate(counts) if c]
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.set_xlim(low, high)
-    axes.set_ylim(-0.25, len(shown) - 0.02)
-    title, label, remark = KINDS[sort]
-    (panels.numbers if sort == "tower" and not iterated else panels.decades)(axes.set_xticks, low, high)
+    panel.area(outlines, 1)
+    panel.segments(floors, 1, 0.8)
+    panel.marks(worst, "^", svg.INK, 4)
+    title, panel.x_name, remark = KINDS[sort]
+    panel.x_ticks = (panels.numbers if sort == "tower" and not iterated else panels.decades)(low, high)
     if sort != "tower":
-        axes.axvline(0.0, color=INK, linewidth=0.8, linestyle="--")
+        panel.rule(0.0, upright=True)
     if sort == "ratio" and low < NO_POWER:
-        axes.axvline(NO_POWER, color=INK, linewidth=0.6, linestyle=":")
-    panels.name_axes(figure, label)
+        panel.rule(NO_POWER, upright=True, dash=panels.DOTTED)
     caption = f"{title}, over all records that have one; ▲ marks the worst. Here {remark}."
     if len(usable) > len(shown):
         caption += f" The {len(shown)} nearest of {len(usable)} are drawn."
     first = "x from" if sort == "tower" else "from"
-    return Drawing(to_markup(figure, prefix, title, caption), caption, ("claim", first, "to", "records"), tuple(rows))
+    return panel.drawing(prefix, title, caption, ("claim", first, "to", "records"), tuple(rows))
 
 
 def columns(points: Sequence[Point], at: str) -> list[tuple[float, list[float]]]:
@@ -145,38 +140,30 @@ def against(results: Sequence[Result], at: str, prefix: str) -> Drawing | None:
         return None
     place: Callable[[float], float] = float if at == "t" else math.log10
     places = sorted({place(x) for _, found in shown for x, _ in found})
-    figure, axes = panels.panel(keys=len(shown))
+    panel = panels.Panel(x_name=SIZES[at], y_name="measured/bound")
     apart = 0.008 * (places[-1] - places[0])  # so that bars of several claims at one size stay visible
-    key: Key = []
     rows: list[Cells] = []
     for i, (result, found) in enumerate(shown):
         x = [place(size) + (i - (len(shown) - 1) / 2) * apart for size, _ in found]
         worst, middle, least = ([f(v) for _, v in found] for f in (max, median, min))
-        look = panels.style(i, SERIES[i])
-        axes.vlines(x, least, worst, color=SERIES[i], linewidth=1.0, alpha=0.55)
-        axes.plot(x, middle, linestyle="", marker="_", markersize=5, color=SERIES[i])
-        axes.plot(x, worst, **look)
-        key.append((name(result, results), look))
+        panel.segments([end for a, *ends in zip(x, least, worst, strict=True) for end in ((a, ends[0]), (a, ends[1]))], i + 1, opacity=0.55)
+        panel.marks(zip(x, middle, strict=True), "_", i + 1, 5)
+        panel.series(list(zip(x, worst, strict=True)), panels.look(i, i + 1), name(result, results))
         rows += [
             (result.claim.id, number(size), power(a), power(b), power(c), str(len(values)))
             for (size, values), a, b, c in zip(found, worst, middle, least, strict=True)
         ]
-    low, high = axes.get_ylim()
+    low, high = panel.extent(1)
     if high > -1.5:  # near enough for the bound itself to be in the frame
         high = max(high, 0.08)
-        axes.axhline(0.0, color=INK, linewidth=0.8, linestyle="--")
-    axes.set_ylim(low, high)
-    panels.decades(axes.set_yticks, low, high)
-    if at == "t":
-        panels.numbers(axes.set_xticks, places[0], places[-1])
-    else:
-        panels.sizes(axes.set_xticks, places)
-    panels.name_axes(figure, SIZES[at], "measured/bound")
-    panels.draw_key(figure, key)
+        panel.rule(0.0)
+    panel.y = low, high
+    panel.y_ticks = panels.decades(low, high)
+    panel.x_ticks = panels.numbers(places[0], places[-1]) if at == "t" else panels.sizes(places)
     title = f"Ratio against {SIZES[at]}"
     caption = f"{title}: bars from least to worst, dashes at the median, lines through the worst."
     if len(usable) > len(shown):
         left_out = len(usable) - len(shown)
         caption += f" The {len(shown)} claims nearest to their bounds; {left_out} more are not drawn."
     header = ("claim", at, "worst", "median", "least", "records")
-    return Drawing(to_markup(figure, prefix, title, caption), caption, header, tuple(rows))
+    return panel.drawing(prefix, title, caption, header, tuple(rows))

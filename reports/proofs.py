@@ -46,14 +46,20 @@ class Proof:
         return waterfall.gallery(waterfalls(self.nodes), run)
 
     def steps(self, run: Run) -> Iterator[tuple[Row, list[Row]]]:
-        """Per label what is said once, and a row per rung."""
+        """Per label what is said once, and a row per rung; of other statements, whose pages have them all, the one that shows most."""
         planted = (run.identity.get("faults") or {}).get("faults") or {}
         caught = Counter(key for fault in planted.values() for key in fault["caught_by"])
         for i, node in enumerate(self.nodes, start=1):
             first = node.results[0].claim
             tools = list(dict.fromkeys(str(r.claim.tool) for r in node.results if r.claim.tool))
             about = {"label": node.label, "source": _place(first.source), "premises": node.premises, "tools": tools}
-            yield about, [{**tables.row(r), "number": i, "loss": _loss(r), "faults": caught[r.claim.id] or "–"} for r in node.results]
+            yield (
+                about,
+                [
+                    {**tables.row(r), "number": i, "loss": _loss(r), "faults": caught[r.claim.id] or "–"}
+                    for r in (node.results if node.own else [node.best])
+                ],
+            )
 
     def row(self) -> Row:
         """A line of the list of proofs."""

@@ -127,15 +127,16 @@ def detectable(run: Run) -> list[Row]:
 def constants(run: Run) -> list[Row]:
     """The constants on the instances of constants.json, by regime and rung, definitions and values ready to be shown."""
     out = []
+    said = set[tuple[str, str]]()
     for table in run.constants:
         groups = groupby(table["constants"], key=lambda r: (r["item"], r["edition"], r["inputs"]))
-        shown = [(", ".join(part for part in key if part), [_constant(r) for r in rows]) for key, rows in groups]
+        shown = [(", ".join(part for part in key if part), [_constant(r, said) for r in rows]) for key, rows in groups]
         out.append({"regime": table["regime"], "spec": describe(table["spec"]), "groups": shown})
     return out
 
 
-def _constant(item: Item) -> Row:
-    """A row of constants.json; an enclosure whose ends agree in the digits shown is one number."""
+def _constant(item: Item, said: set[tuple[str, str]]) -> Row:
+    """A row of constants.json; an enclosure whose ends agree in the digits shown is one number. What has been `said` is left out."""
     low, high, scale = item["lower"], item["upper"], item["scale"]
     show = {"linear": lambda v: words.number(v, 6), "log10": words.power, "log10log10": words.tower}[scale]
     value = Markup("∞") if low is None and high is None and not item["reason"] else words.DASH
@@ -144,26 +145,16 @@ def _constant(item: Item) -> Row:
         value = show(low / 2 + high / 2) if len(ends) > 1 and abs(high - low) < NARROW * abs(high) else Markup(" … ").join(ends)
     bound = item["kind"] == "bound"
     right = f"= {item['definition_tex']}" if item["definition_tex"] else ""
+    about = item["tex"], right or item["meaning"]
+    new = about not in said
+    said.add(about)
     return {
         "symbol": formulas.inline(item["tex"]),
         "label": item["name"] if bound else "",
-        "definition": formulas.inline(right) if right else "",
-        "meaning": "" if right else item["meaning"],
+        "definition": formulas.inline(right) if right and new else "",
+        "meaning": item["meaning"] if new and not right else "",
         "value": item["reason"] or value,
         "lower": "∞" if low is None and value == "∞" else words.full(low),
         "upper": "∞" if high is None and not item["reason"] else words.full(high),
         "scale": Markup({"linear": "", "log10": "log<sub>10</sub><br>", "log10log10": "log<sub>10</sub>log<sub>10</sub><br>"}[scale]),
     }
-
-
-def bounds(run: Run) -> list[Row]:
-    """Both sides at the worst case of each claim that was evaluated."""
-    return [
-        {
-            **row(result),
-            "lhs": words.side(result.worst["lhs"], result.worst["scale"]),
-            "rhs": words.side(result.worst["rhs"], result.worst["scale"]),
-        }
-        for result in run.results.values()
-        if result.worst is not None
-    ]

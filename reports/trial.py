@@ -27,7 +27,7 @@ def faults(run: Run, registry: Mapping[str, Claim]) -> Row | None:
     rows = []
     for name, fault in planted.items():
         ids = fault["caught_by"]
-        if len(ids) == 1:
+        if len(ids) == 1 and fault.get("of") != "claim":
             only.setdefault(ids[0], []).append(name)
         known = [i for i in ids if i in registry]
         rows.append(

@@ -10,16 +10,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import sympy as sp
 from markupsafe import Markup, escape
 
 from depthlimit.reports import figures, formulas, tables, words
 from depthlimit.reports.aggregate import DATA, Result, Run, time_of
 from depthlimit.reports.curves import AXES, measured_and_bound
 from depthlimit.reports.panels import Drawing
-from depthlimit.reports.records import Curve
+from depthlimit.reports.records import Curve, describe
 from depthlimit.theory.claim import Claim, Role
 from depthlimit.theory.quantity import Quantity
 from depthlimit.theory.typeset import tex_of
@@ -98,35 +99,77 @@ def _printed(results: Sequence[Result]) -> list[View]:
     return out
 
 
-def _computed(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -> list[View]:
-    """The expressions that are evaluated, with their definitions; rungs with the same ones share a view."""
+Hypothesis = tuple[Markup, Markup | None]  # text, and the formula that is evaluated; without one, a property of the activation
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a page says once and its sections refer to, filled by them."""
+
+    meanings: dict[tuple[Any, ...], int] = field(default_factory=dict)  # of definitions: their numbers
+    definitions: dict[int, tuple[str, str]] = field(default_factory=dict)  # by meaning: the label and the rung that it is stated for
+    hypotheses: dict[Hypothesis, int] = field(default_factory=dict)  # their numbers
+    instances: dict[tuple[str, str], View] = field(default_factory=dict)  # of worst cases, by description and spec: a number, and lines
+
+
+def _meanings(where: Mapping[sp.Symbol, Any], numbers: dict[tuple[Any, ...], int]) -> dict[sp.Symbol, int]:
+    """A number per symbol, the same for definitions that are the same in all that they use; `numbers` holds those given so far."""
+    out: dict[sp.Symbol, int] = {}
+
+    def number(symbol: sp.Symbol) -> int:
+        if symbol not in out:
+            expression = sp.sympify(where[symbol])
+            inner = (number(s) for s in sorted(expression.free_symbols & where.keys(), key=str))
+            out[symbol] = numbers.setdefault((symbol, expression, *inner), len(numbers))
+        return out[symbol]
+
+    return {symbol: number(symbol) for symbol in where}
+
+
+def _computed(label: str, results: Sequence[Result], vocabulary: Mapping[str, Quantity], shared: Shared) -> list[View]:
+    """The expressions that are evaluated, with their definitions; rungs with the same ones share a view.
+
+    A page states a definition once: `above` holds, by label and rung, the symbols of those that it has stated already.
+    """
     groups: dict[tuple[Any, ...], list[Claim]] = {}
     for result in results:
         c = result.claim
         groups.setdefault((c.lhs, c.relation, c.rhs, tuple(c.where.items())), []).append(c)
-    return [
-        {
-            "rungs": "; ".join(words.rung(c) for c in claims),
-            "formula": formulas.computed(claims[0], vocabulary),
-            "where": [formulas.definition(s, e, vocabulary) for s, e in claims[0].where.items()],
-        }
-        for claims in groups.values()
-    ]
-
-
-def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity]) -> list[View]:
-    """Each hypothesis with how it was enforced."""
-    conditions = {c.text: c for r in results for c in r.claim.hypotheses}
     out = []
-    for text, c in conditions.items():
-        left, right = (tex_of(side, vocabulary) for side in (c.lhs, c.rhs))
-        formula = formulas.inline(f"{left} {formulas.RELATIONS[c.relation]} {right}")
-        how = "evaluated on each instance before the claim"
-        out.append({"text": formulas.prose(text), "formula": formula, "how": how})
-    if needs := sorted({n for r in results for n in r.claim.needs}):
-        how = "a certified property of each activation of the catalogue"
-        out.append({"text": f"the activation is {', '.join(needs)}", "formula": "", "how": how})
+    for claims in groups.values():
+        new, above = list[Markup](), dict[tuple[str, str], list[Markup]]()
+        where, here = claims[0].where, (label, words.rung(claims[0]))
+        for symbol, meaning in _meanings(where, shared.meanings).items():
+            said = shared.definitions.setdefault(meaning, here)
+            if said == here:
+                new.append(formulas.definition(symbol, where[symbol], vocabulary))
+            else:
+                above.setdefault(said, []).append(formulas.inline(tex_of(symbol, vocabulary)))
+        rungs = "; ".join(words.rung(c) for c in claims)
+        out.append({"rungs": rungs, "formula": formulas.computed(claims[0], vocabulary), "where": new, "above": above})
     return out
+
+
+def _hypotheses(results: Sequence[Result], vocabulary: Mapping[str, Quantity], shared: Shared) -> list[int]:
+    """The numbers of the hypotheses, each of which a page states once."""
+    found = list[Hypothesis]()
+    for c in {c.text: c for r in results for c in r.claim.hypotheses}.values():
+        left, right = (tex_of(side, vocabulary) for side in (c.lhs, c.rhs))
+        found.append((formulas.prose(c.text), formulas.inline(f"{left} {formulas.RELATIONS[c.relation]} {right}")))
+    if needs := sorted({n for r in results for n in r.claim.needs}):
+        found.append((escape(f"the activation is {', '.join(needs)}"), None))
+    return sorted(shared.hypotheses.setdefault(h, len(shared.hypotheses) + 1) for h in found)
+
+
+def _json(spec: Mapping[str, Any]) -> Markup:
+    """A spec as JSON; what is too long is cut."""
+    text = json.dumps(spec, ensure_ascii=False)
+    shown = text if len(text) <= SHOWN_SPEC else text[:SHOWN_SPEC] + " … (the rest is in records.jsonl)"
+    return Markup(str(escape(shown)).replace("&#34;", '"'))  # five bytes each, and no need in a text
+
+
+def _radius(value: float | None) -> Markup:
+    return Markup("") if value is None else Markup("<br>± ") + words.number(value, 2)
 
 
 def _worst_case(result: Result) -> View | None:
@@ -140,20 +183,16 @@ def _worst_case(result: Result) -> View | None:
         for axis, index in item["where"].items()
         if index is not None
     ]
-    spec = json.dumps(item["spec"], indent=1, ensure_ascii=False)
-    shown = spec if len(spec) <= SHOWN_SPEC else spec[:SHOWN_SPEC] + "\n… (the rest is in records.jsonl)"
     return {
-        "rung": words.rung(result.claim),
         "lhs": words.full_side(item["lhs"], item["scale"]),
-        "lhs_radius": words.number(item["lhs_radius"], 2),
+        "lhs_radius": _radius(item["lhs_radius"]),
         "relation": {"<=": "≤", ">=": "≥", "=": "="}[result.claim.relation],
         "rhs": words.full_side(item["rhs"], item["scale"]),
-        "rhs_radius": words.number(item["rhs_radius"], 2),
-        "verdict": words.verdict(item["verdict"]),
+        "rhs_radius": _radius(item["rhs_radius"]),
+        "verdict": item["verdict"],
         "where": ", ".join(where) or "one value",
-        "regime": item["regime"],
-        "spec": Markup(escape(shown).replace("&#34;", '"')),  # five bytes each, and no need in a text
-        "line": result.row["line"],
+        "instance": f"{item['regime']}: {describe(item['spec'])}",
+        "spec": _json(item["spec"]),
     }
 
 
@@ -186,33 +225,39 @@ def _curves(run: Run, label: str, ladder: bool) -> list[Drawing]:
     return [d for d in drawn if d]
 
 
-def _once(worst: View, label: str, shown: dict[str, str]) -> View:
-    """A spec stands on a page once: `above` is the label under which it has stood already."""
-    above = shown.get(worst["spec"], "")
-    shown.setdefault(worst["spec"], label)
-    return {**worst, "above": above}
+def _ladder(results: Sequence[Result], shared: Shared) -> list[View]:
+    """A row per rung, with its worst case; a page has the spec of each once, under a number."""
+    out = []
+    for result in results:
+        case = _worst_case(result)
+        row = {**tables.row(result), "case": case}
+        if case:
+            key = case["instance"], case["spec"]
+            instance = shared.instances.setdefault(key, {"number": len(shared.instances) + 1, "lines": []})
+            instance["lines"].append(row["line"])
+            row["instance"] = instance["number"]
+        out.append(row)
+    return out
 
 
-def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity]) -> list[View]:
-    """One view per label of a statement."""
+def sections(run: Run, page: Statement, vocabulary: Mapping[str, Quantity], shared: Shared) -> list[View]:
+    """One view per label of a statement; what they share is put into `shared`."""
     planted = (run.identity.get("faults") or {}).get("faults") or {}
-    shown: dict[str, str] = {}
     return [
         {
             "label": label,
             "first": results[0].claim,
             "rungs": len(results),
             "printed": _printed(results),
-            "computed": _computed(results, vocabulary),
-            "hypotheses": _hypotheses(results, vocabulary),
+            "computed": _computed(label, results, vocabulary, shared),
+            "hypotheses": _hypotheses(results, vocabulary, shared),
             "regimes": sorted({regime for r in results for regime in r.claim.regimes}),
             "premises": list(dict.fromkeys(p for r in results for p in r.claim.premises)),
             "tools": list(dict.fromkeys(str(r.claim.tool) for r in results if r.claim.tool)),
             "notes": list(dict.fromkeys(r.claim.note for r in results if r.claim.note)),
-            "ladder": [tables.row(r) for r in results],
+            "ladder": _ladder(results, shared),
             "curves": [] if all(r.claim.role == Role.STEP for r in results) else _curves(run, label, len(results) > 1),
             "rates": tables.rates(results),
-            "worst": [_once(w, label, shown) for w in map(_worst_case, results) if w],
             "others": tables.other_verdicts(results),
             "faults": {name: fault["meaning"] for name, fault in planted.items() if any(r.claim.id in fault["caught_by"] for r in results)},
         }

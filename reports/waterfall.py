@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from depthlimit.reports import panels
 from depthlimit.reports.aggregate import Run
 from depthlimit.reports.chain import Loss, Waterfall
 from depthlimit.reports.panels import Cells, Drawing
 from depthlimit.reports.records import describe
-from depthlimit.reports.svg import INK, SERIES, to_markup
 from depthlimit.reports.words import number, power, rung
 
 FRAME = 30.0  # decades; what reaches further is cut with an arrow, and given in words
-ROW = 0.36  # inches
+ROW = 26  # pixels
 
 
 def decades_text(loss: Loss) -> str:
@@ -30,39 +28,32 @@ def draw(falls: Waterfall, run: Run, prefix: str) -> Drawing:
     within = [sum(s.decades for s in falls.steps), *(e.decades for e in falls.totals)]
     frame = max([1.0, *(w * 1.05 for w in within if w <= FRAME)])
     rows = len(falls.steps) + len(falls.totals)
-    figure, axes = panels.panel(height=0.6 + ROW * rows, left=0.15)
+    panel = panels.Panel(
+        height=43 + ROW * rows, left=11, x=(0, frame), y=(-0.35, rows - 0.3), upright=False, x_ticks=panels.numbers(0, frame)
+    )
+    panel.x_name = "decades lost: log₁₀ of bound over measured"
     at, table = 0.0, list[Cells]()
     for i, loss in enumerate((*falls.steps, *falls.totals)):
         step = i < len(falls.steps)
         start, y = (at if step else 0.0), rows - 1 - i
         end = start + loss.decades
         shown = [min(v, frame) for v in (start, end)]
-        filled: dict[str, Any] = {"color": SERIES[0], "alpha": 0.35}
-        look = filled if step else {"color": "none", "edgecolor": SERIES[1], "linewidth": 1.4}
-        axes.barh(y, max(shown[1] - shown[0], frame / 250), left=shown[0], height=0.3, **look)
+        left, right = shown[0], max(shown[1], shown[0] + frame / 250)
+        corners = [(left, y - 0.15), (left, y + 0.15), (right, y + 0.15), (right, y - 0.15)]
+        panel.area(corners, 1 if step else 2, 0.8 if step else 1.4, opacity=0.35 if step else 0)
         if end > frame:
-            axes.plot([frame], [y], marker=">", markersize=5, color=SERIES[0] if step else SERIES[1], clip_on=False)
+            panel.marks([(frame, y)], ">", 1 if step else 2, 5)
         claim = loss.result.claim
         sign = "+" if step else "="
-        axes.text(0, y + 0.24, f"{sign} {decades_text(loss)}  {claim.label}: {rung(claim)}", fontsize=panels.SMALL, color=INK)
+        panel.text(0, y + 0.24, f"{sign} {decades_text(loss)}  {claim.label}: {rung(claim)}")
         at = end if step else at
         total = "" if not step else _power(math.log10(end) if 0 < end < math.inf else loss.log10 if end else -math.inf)
         table.append(("step" if step else "result", claim.id, _power(loss.log10), total))
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.set_xlim(0, frame)
-    axes.set_ylim(-0.35, rows - 0.3)
-    panels.numbers(axes.set_xticks, 0, frame)
-    panels.name_axes(figure, "decades lost: log₁₀ of bound over measured")
     unit = run.units[falls.unit]
     title = f"Where {falls.label} loses"
-    caption = (
-        f"{title}. On one instance ({describe(unit.spec)}; its records from line {unit.line}): filled, what each step loses at its own "
-        f"worst point, one after the other; outlined, what results lose in all. A result need not use every step; what it loses beyond "
-        "those that it uses is lost by suprema and in the exponent of Grönwall's inequality."
-    )
+    caption = f"{title}, on one instance: {describe(unit.spec)}; its records from line {unit.line}."
     header = ("part", "claim", "decades", "cumulated")
-    return Drawing(to_markup(figure, prefix, title, caption), caption, header, tuple(table))
+    return panel.drawing(prefix, title, caption, header, tuple(table))
 
 
 def _power(log10: float) -> str:

@@ -44,6 +44,7 @@ SIGNS = {
 }
 MOODS = {HOLDS: "good", NO_POWER: "weak", UNDECIDED: "warn", VIOLATED: "warn"}
 DASH = Markup("–")
+THIN = "\u202f"  # a narrow space that does not break
 _FLOAT = 300  # decimal exponents within which a power of ten is a float
 
 
@@ -62,7 +63,7 @@ def number(value: float | None, digits: int = 3) -> Markup:
     if -4 < exponent < 5:
         return Markup(minus(f"{value:.{max(digits, exponent + 1)}g}"))
     mantissa, power = f"{value:.{digits - 1}e}".split("e")
-    return Markup(f"{minus(mantissa)}&#8239;·&#8239;10<sup>{minus(str(int(power)))}</sup>")
+    return Markup(f"{minus(mantissa)}{THIN}·{THIN}10<sup>{minus(str(int(power)))}</sup>")
 
 
 def power(log10: float) -> Markup:
@@ -98,7 +99,7 @@ def factor(value: float | None) -> Markup:
     if value <= 1:
         return Markup("1")
     if value - 1 < 0.005:
-        return Markup("1&#8239;+&#8239;") + number(value - 1, 2)
+        return Markup(f"1{THIN}+{THIN}") + number(value - 1, 2)
     return number(value)
 
 
@@ -120,7 +121,7 @@ def verdict(word: str, row: Mapping[str, Any] | None = None) -> Markup:
     unexpected = row is not None and not row["as_expected"]
     mood = "bad" if unexpected else MOODS.get(word, "plain")
     tail = ", unexpected" if unexpected else ", as registered" if word == REFUTED else ""
-    return Markup('<span class="verdict {}"><span aria-hidden="true">{}</span> {}{}</span>').format(mood, SIGNS.get(word, "·"), word, tail)
+    return Markup('<span class="verdict {}">{} {}{}</span>').format(mood, SIGNS.get(word, "·"), word, tail)
 
 
 def rung(claim: Claim) -> str:

@@ -123,7 +123,7 @@ def test_the_graph_says_verdict_and_ratio_in_words_beside_the_colour() -> None:
     shown = [*(r for rs in BY_HAND.values() for r in rs), result(claim("p0.bad", "p0.end"), 0.3, verdict="violated", expected=False)]
     graph = arcs.draw(chain(labels(*shown), [*OWN, "p0.bad"]), lambda label: f"p0.html#{label}", "p0-graph", "a < b")
     text = re.sub(r"<[^>]+>", "|", graph)
-    assert graph.count('class="arc"') == 4 and "a &lt; b" in graph and 'href="p0.html#p0.bad"' in graph
+    assert re.findall(r'class="arc" d="(.*?)"', graph)[0].count("M") == 4 and "a &lt; b" in graph and 'href="p0.html#p0.bad"' in graph
     for said in ("1. p0.first", "3. p0.middle", "✓ holds", "✗ violated", "equality", "0.977"):
         assert f"|{said}|" in text, said
     assert "style=" not in graph and 'class="mood bad"' in graph
@@ -179,6 +179,14 @@ def test_pages_lead_from_statements_to_proofs_and_from_steps_to_worst_cases(run:
         page = f"{label.partition('.')[0]}.html"
         assert f'href="{page}#{label}"' in proof and f'id="{label}"' in report[page]
     assert proof.count('<span class="verdict') > 10 and "Grönwall" in proof
+
+
+def test_steps_are_shown_rung_by_rung_and_those_of_other_statements_by_the_rung_that_shows_most(run: Path) -> None:
+    loaded = load(run, REGISTRY)
+    proof = Proof.of(loaded, next(p for p in statements(loaded) if p.prefix == "prop7"))
+    shown = [[row["claim"] for row in rungs] for _, rungs in proof.steps(loaded)]
+    expected = [[r.claim for r in node.results] if node.own else [node.best.claim] for node in proof.nodes]
+    assert shown == expected and {len(rungs) for node, rungs in zip(proof.nodes, shown, strict=True) if node.own} > {1}
 
 
 def test_constants_and_differences_have_pages(run: Path) -> None:
