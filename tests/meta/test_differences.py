@@ -71,7 +71,7 @@ def test_a_witness_is_replayed_by_its_name(monkeypatch: pytest.MonkeyPatch, caps
     assert run(["replay", "eq13-witness", "--implementation", "numpy"], monkeypatch) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["eq13.layer[as-printed,instantaneous]:", "violated"],
+        ["eq13.layer[as-printed,instantaneous]:", "violated,"],
         ["eq13.layer[corrected,instantaneous]:", "holds"],
     ]
 
