@@ -50,17 +50,14 @@ class KernelRun:
 
     def rows(self, i: int) -> Array:
         """W̃ [m d] of draw i."""
-        assert isinstance(self.spec.init, PaperInit)
-        init = PaperInit(seed=(self.spec.init.seed + i) % 2**32)
-        W: Array = parameters(self.spec.model_copy(update={"init": init}), 1, self.arrays)["W"][0]
+        W: Array = parameters(self.spec.redrawn(i), 1, self.arrays)["W"][0]
         return W[:, : self.spec.d]
 
     def columns(self, i: int) -> Array:
         """Inputs [n d] of draw i; those of the spec if they are given."""
         if not self.random or i == 0:
             return self.x
-        data = self.spec.data.model_copy(update={"seed": (self.spec.data.seed + i) % 2**32})  # type: ignore[union-attr]
-        return inputs(self.spec.model_copy(update={"data": data}), self.arrays)[0]
+        return inputs(self.spec.redrawn(i), self.arrays)[0]
 
     def activations(self, W: Array, x: Array) -> Array:
         """σ(WX) [m n]."""

@@ -463,6 +463,11 @@ class Spec(_Frozen):
             "rtol": self.rtol,
         }
 
+    def redrawn(self, i: int) -> Spec:
+        """The same with the seeds of initialisation and data i further on, where they have one."""
+        parts = {name: part for name, part in (("init", self.init), ("data", self.data)) if hasattr(part, "seed")}
+        return self.model_copy(update={k: part.model_copy(update={"seed": (part.seed + i) % 2**32}) for k, part in parts.items()})
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON with every field, in a fixed order."""
         return self.model_dump(mode="json", exclude_none=False)

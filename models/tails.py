@@ -7,7 +7,9 @@ r"""Exact probabilities against which Lemma 21's tail bounds are measured, each 
   of the Euclidean norm, its m-th power (of modulus at most 1) m times as much, and at most N values are summed: together √N m 20 log₂N u,
   below 2e-9 for m <= 64.
 * n = 2 and σ = a erf(bu), b large: σ is ±a but for |bu| < 6.5, of probability at most 2·6.5/(b√(2π)) per entry, where erfc(6.5) < 1e-19.
-  Then λ_min(M) = 2a² min(D, m - D), D ~ Bin(m, p) being the rows on which the two signs differ, p = arccos(ρ)/π.
+  Then λ_min(M) = 2a² min(D, m - D), D ~ Bin(m, p) being the rows on which the two signs differ, p = arccos(ρ)/π. Rounding p changes the
+  tail by at most m u/min(p, 1 - p) of itself; 1e-9 is for that and for SciPy's binomial. A level within 1e-6, far above its rounding,
+  of a multiple of 2a² is refused.
 """
 
 from __future__ import annotations

@@ -221,9 +221,8 @@ class StateRun(Trajectory):
     @cached_property
     def flowed(self) -> dict[str, Array]:
         """The initial states [1 T ...], T networks."""
-        first, seed = self.spec, getattr(self.spec.init, "seed", 0)
-        others = (first.init.model_copy(update={"seed": (seed + i) % 2**32}) for i in range(1, len(self.times)))
-        each = [self.batch.params, *(parameters(first.model_copy(update={"init": init}), first.L, ArrayStore()) for init in others)]
+        others = (parameters(self.spec.redrawn(i), self.spec.L, ArrayStore()) for i in range(1, len(self.times)))
+        each = [self.batch.params, *others]
         return {k: np.stack([params[k] for params in each])[None] for k in BLOCKS}
 
     def _asked(self, method: str) -> list[Any]:

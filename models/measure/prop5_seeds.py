@@ -18,7 +18,7 @@ from depthlimit.models.measure.prop5 import sigma_numbers
 from depthlimit.models.measure.registry import Fields, measures
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.rounding import frobenius
-from depthlimit.models.spec import PaperInit, PLSeeds, SampledData, Spec
+from depthlimit.models.spec import PLSeeds, Spec
 from depthlimit.models.trajectory import Batch, realise
 from depthlimit.theory.activation import constants
 from depthlimit.theory.enclosure import evaluate
@@ -38,10 +38,7 @@ class SeedsRun:
 
     def draw(self, i: int) -> Batch:
         """The i-th instance."""
-        assert isinstance(self.spec.init, PaperInit) and isinstance(self.spec.data, SampledData)
-        init = PaperInit(seed=(self.spec.init.seed + i) % 2**32)
-        data = self.spec.data.model_copy(update={"seed": (self.spec.data.seed + i) % 2**32})
-        return realise(self.spec.model_copy(update={"init": init, "data": data}), ArrayStore())
+        return realise(self.spec.redrawn(i), ArrayStore())
 
     @cached_property
     def numbers(self) -> dict[str, float]:
@@ -72,7 +69,7 @@ class SeedsRun:
         return total < self.numbers["mu"] * float(loss)
 
     def decays(self, b: Batch) -> float:
-        """ln(ℓ(0)/ℓ(T))/T, from below by the error that the flow is allowed."""
+        """ln(ℓ(0)/ℓ(T))/T, less a thousand times the flow's tolerance: a margin, not a bound on its error."""
         T = self.spec.T
         answer = NumpyImplementation().flow(b.network, b.params, b.x, b.y, np.array([0.0, T]))
         return float(np.log(answer["loss"][0] / answer["loss"][1]) - 1e3 * b.network["rtol"]) / T

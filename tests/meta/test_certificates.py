@@ -74,7 +74,7 @@ def test_with_the_gradients_of_A_and_B_mu_tends_to_the_least_ratio_as_the_ball_s
         for fraction in (0.01, 0.25):
             found = certify(certificate(shape, seed, fraction, ball="stacked"), ArrayStore())
             ratios[fraction] = adversary.search(found.batch, found.extreme, 1).ratio / found.mu
-        assert least(found.batch) == pytest.approx(4 / shape[0] * data_numbers(found.batch)["s_all"] ** 2, rel=1e-9)
+        assert least(found.batch) == pytest.approx(4 / shape[0] * data_numbers(found.batch)["s_all"] ** 2, rel=1e-9)  # condition <= 1600
         assert 1 <= ratios[0.01] < 1.015 and ratios[0.01] < ratios[0.25] < 1.4
 
 
@@ -215,11 +215,12 @@ def test_the_bound_of_the_activations_is_the_largest_value_of_its_three_terms(ki
         scale = K / math.sqrt(q) / (1 - a)
     sphere = np.random.RandomState(5).standard_normal((20_000, 3))
     reached = scale * R * np.max(sphere @ terms / np.linalg.norm(sphere, axis=1))
+    # of 20,000 directions one lies within some 0.03 of the best: a loss of half the square
     assert reached <= values["D_hat"] * (1 + 1e-12) and reached == pytest.approx(values["D_hat"], rel=1e-3)
     a_hat = K * (R * w / math.sqrt(c["L"]) + R**2 / 2) / math.sqrt(q * m)
     mu = 4 / (m * c["n"]) * (1 - R) ** 2 * math.exp(2 * a * math.log1p(-a_hat) / a_hat) * (c["s0"] - values["D_hat"]) ** 2
     assert found.mu == pytest.approx(mu, rel=1e-9)
-    assert float(np.mean(found.batch.y**2)) == pytest.approx(R**2 * mu / 4, rel=1e-6)
+    assert float(np.mean(found.batch.y**2)) == pytest.approx(R**2 * mu / 4, rel=1e-6)  # less by `_SLACK`, 1e-7, twice
 
 
 def test_no_point_of_the_ball_of_averages_has_activations_beyond_the_spectral_bound() -> None:
