@@ -21,6 +21,7 @@ from depthlimit.models.kernel_run import KernelRun
 from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
+from depthlimit.models.measure.limit_run import LimitRun
 from depthlimit.models.measure.long_flow import LongRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
@@ -46,6 +47,8 @@ RUNS: dict[str, type] = {
     "general-flow": GeneralRun,
     "general-long": GeneralLongRun,
     "long-flow": LongRun,
+    "training-limit": LimitRun,
+    "general-limit": LimitRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
     "random-matrix": random_matrix.RandomMatrixRun,
