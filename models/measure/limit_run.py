@@ -10,6 +10,7 @@ the network's layers (discrete Grönwall), and an output by |δB||h_L| + |B||δh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -53,12 +54,16 @@ def state_pieces(L: int) -> Pieces:
 
 
 class Sup(NamedTuple):
-    """A supremum: no less than `value`, no more than `value` plus `excess`; `smooth`, known within `error`, has an expansion in 1/L."""
+    """A supremum: no less than `value`, no more than `value` plus `excess`.
+
+    It is the largest of branches (times, samples, ends of pieces), each of which has an expansion in 1/L: `peaks` [branches], known within
+    `errors`. So has the supremum from the depth on at which the same branch is the largest (`dominant`).
+    """
 
     value: float
     excess: float
-    smooth: float
-    error: float
+    peaks: Array
+    errors: Array
 
 
 def supremum(rows: Array, pieces: Pieces, series: Array) -> Sup:
@@ -66,7 +71,7 @@ def supremum(rows: Array, pieces: Pieces, series: Array) -> Sup:
 
     On a piece of length δ, f is a chord within u(1-u) |f''| δ²/2, and the distance from a chord is convex. So between distances a >= b at
     its ends the largest one is at most that of a + (b-a)u + u(1-u)c, c = |f''| δ²/2: a itself unless a - b < c.
-    Over the pieces the maximum is that of a smooth function of s at points 1/L apart: `smooth` is the vertex of a parabola through three.
+    The branches are both ends of the pieces at each time.
     """
     N = series.shape[1]
     moved = [np.einsum("sj,tjc->tsc", basis(s, N), series) for s in (pieces.left, pieces.right)]
@@ -75,15 +80,32 @@ def supremum(rows: Array, pieces: Pieces, series: Array) -> Sup:
     c = curvature[:, None] * (pieces.right - pieces.left) ** 2 / 2
     a, gap = np.maximum(*ends), np.abs(ends[0] - ends[1])
     over = a + np.divide(np.maximum(c - gap, 0.0) ** 2, 4 * c, out=np.zeros_like(a), where=c > 0)
-    t, value = int(np.argmax(a.max(axis=1))), float(a.max())
-    smooth, error = peak(ends[0][t], ends[1][t, pieces.right > pieces.left])
-    return Sup(value, float(over.max()) - value, smooth, error)
+    value = float(a.max())
+    return Sup(value, float(over.max()) - value, *branches(ends, pieces))
 
 
-def peak(*rows: Array) -> tuple[float, float]:
-    """The vertex at the largest entry of those rows, each smooth, and its error."""
-    row = max(rows, key=np.max)
-    return vertex(row, int(np.argmax(row)))
+def together(sups: Sequence[Sup]) -> Sup:
+    """Their supremum."""
+    value = max(sup.value for sup in sups)
+    above = max(sup.value + sup.excess for sup in sups)
+    return Sup(value, above - value, *(np.concatenate(v) for v in zip(*(sup[2:] for sup in sups), strict=True)))
+
+
+def branches(ends: Sequence[Array], pieces: Pieces) -> tuple[Array, Array]:
+    """Peaks and errors [2T] of what stands at the left and at the right ends of pieces [T pieces]; the last piece may be a point."""
+    return tuple(np.concatenate(v) for v in zip(peaks(ends[0]), peaks(ends[1][:, pieces.right > pieces.left]), strict=True))  # type: ignore[return-value]
+
+
+def peaks(rows: Array) -> tuple[Array, Array]:
+    """The maximum over s of each row [T points], smooth in s, as the vertex of a parabola through three points; and errors [T]."""
+    found = np.array([vertex(row, int(np.argmax(row))) for row in rows])
+    return found[:, 0], found[:, 1]
+
+
+def dominant(ladder: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Of (peaks, errors) [branches] at each depth: those [depths] of the branch that is the largest at the last one."""
+    at = int(np.argmax(ladder[-1][0]))
+    return np.array([p[at] for p, _ in ladder]), np.array([e[at] for _, e in ladder])
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,19 +196,19 @@ class LimitRun:
         """Suprema over s, t and samples of the distances of A and B together ("ends"), Z, h and F from the limit; excess is a radius."""
         solution, radius = self.limit.solution, {k: at.error[k] + self.error[k] for k in "AZBhF"}
         ends = np.hypot(frobenius(at.A - solution.A), frobenius(at.B - solution.B))
-        outputs = euclid(at.output - np.einsum("tnq,toq->tno", self.states[:, -1], solution.B)).max(axis=1)
+        outputs = euclid(at.output - np.einsum("tnq,toq->tno", self.states[:, -1], solution.B))
         L, n = at.Z.shape[1], at.hidden.shape[2]
         weights = supremum(at.Z, self.weight_pieces(L), solution.coefficients)
         each = [supremum(at.hidden[:, :, i], self.state_pieces(L), self.states[:, :-1, i]) for i in range(n)]
         found = {
-            "ends": Sup(float(ends.max()), 0.0, float(ends.max()), 0.0),
+            "ends": Sup(float(ends.max()), 0.0, ends, np.zeros_like(ends)),
             "weights": weights,
-            "states": max(each),
-            "outputs": Sup(float(outputs.max()), 0.0, float(outputs.max()), 0.0),
+            "states": together(each),
+            "outputs": Sup(float(outputs.max()), 0.0, outputs.ravel(), np.zeros(outputs.size)),
         }
         own = (np.hypot(radius["A"], radius["B"]), radius["Z"], radius["h"], radius["F"])
         wide = dict(zip(found, (float(r.max()) for r in own), strict=True))
-        return {k: v._replace(excess=v.excess + wide[k], error=v.error + wide[k]) for k, v in found.items()}
+        return {k: v._replace(excess=v.excess + wide[k], errors=v.errors + wide[k]) for k, v in found.items()}
 
     @cached_property
     def ladder(self) -> dict[str, list[Sup]]:

@@ -15,7 +15,7 @@ from depthlimit.models.chebyshev import basis
 from depthlimit.models.clip import supremum as clip_supremum
 from depthlimit.models.measure.extrapolate import slope
 from depthlimit.models.measure.instance import register_instance
-from depthlimit.models.measure.limit_run import LimitRun, Network, peak, state_pieces, weight_pieces
+from depthlimit.models.measure.limit_run import LimitRun, Network, Pieces, branches, dominant, peaks, state_pieces, weight_pieces
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import euclid, frobenius
 from depthlimit.models.spec import GeneralLimit
@@ -66,11 +66,11 @@ def distances(run: LimitRun) -> Mapping[str, Field]:
     """Suprema of distances from the limit at each depth but the first, those at half of it, and their extrapolated slopes."""
     fields = {}
     for name, sups in run.ladder.items():
-        value, excess, smooth, error = (np.array(v) for v in zip(*sups, strict=True))
+        value, excess = (np.array(v) for v in zip(*(sup[:2] for sup in sups), strict=True))
         middle, radius = value + excess / 2, excess
         fields[f"near_{name}"] = Field(middle[1:], radius[1:], _B)
         fields[f"far_{name}"] = Field(middle[:-1], radius[:-1], _B)
-        found, spread = slope(smooth, error)
+        found, spread = slope(*dominant([sup[2:] for sup in sups]))
         fields[f"rate_{name}"] = Field(np.array([found]), np.array([spread]), _B)
     return fields
 
@@ -121,14 +121,12 @@ def richardson(run: LimitRun) -> Mapping[str, Field]:
     }
 
 
-def _first_order(rows: Array, own: Array, left: Array, right: Array, series: Array) -> tuple[float, float]:
-    """max |E_k - (s - s_k) f'(s_k)| over both ends s of each piece and over t, rows [T k c] at their own places s_k."""
+def _first_order(rows: Array, own: Array, pieces: Pieces, series: Array) -> tuple[Array, Array]:
+    """Branches of |E_k - (s - s_k) f'(s_k)|, s both ends of each piece, rows [T k c] at their own places s_k."""
     N = series.shape[1]
     rate = 2 * np.einsum("sj,tjc->tsc", basis(own, N - 1), chebyshev.chebder(series, axis=1))
     errors = rows - np.einsum("sj,tjc->tsc", basis(own, N), series)
-    ends = [euclid(errors - (s - own)[:, None] * rate) for s in (left, right)]
-    t = int(np.argmax(np.maximum(*ends).max(axis=1)))
-    return peak(ends[0][t], ends[1][t, right > left])
+    return branches([euclid(errors - (s - own)[:, None] * rate) for s in pieces[1:]], pieces)
 
 
 @measures("limit_constant", "limit_first", on=LimitRun)
@@ -143,12 +141,10 @@ def constants(run: LimitRun) -> Mapping[str, Field]:
             else:
                 pieces, own = state_pieces(L), np.arange(L + 1) / L
                 parts = [(at.hidden[:, :, i], run.states[:, :-1, i]) for i in range(run.spec.n)]
-            own_radius = float((at.error[error] + run.error[error]).max())
-            value, spread = max(_first_order(rows, own, pieces.left, pieces.right, series) for rows, series in parts)
-            first.append((value, spread + own_radius))
-        measured = [(sup.smooth, sup.error) for sup in run.ladder[name]]
-        for pairs in (measured, first):
-            value, radius = extrapolated(*(run.depths * np.array(v) for v in zip(*pairs, strict=True)))
+            each = [np.concatenate(v) for v in zip(*(_first_order(rows, own, pieces, series) for rows, series in parts), strict=True)]
+            first.append((each[0], each[1] + float((at.error[error] + run.error[error]).max())))
+        for ladder in ([sup[2:] for sup in run.ladder[name]], first):
+            value, radius = extrapolated(*(run.depths * v for v in dominant(ladder)))
             values.append(value)
             radii.append(radius)
     found = [Field(np.array(values[i::2]), np.array(radii[i::2]), _B) for i in (0, 1)]
@@ -206,17 +202,18 @@ def _speeds(run: LimitRun) -> Array:
 def lipschitz(run: LimitRun) -> Mapping[str, Field]:
     """Lipschitz constants of networks, extrapolated, and of the limit.
 
-    A derivative of a polynomial with error δ is known within 2N² δ (Markov); the speeds of networks and of the limit, as the weights are.
+    A derivative of a polynomial with error δ is known within 2N² δ (Markov). For errors of speeds 100 stands for the sensitivity of the
+    right-hand side: they are far below the last corrections.
     """
     N, gaps, speeds = run.limit.solution.dynamics.N, [], []
     own = 2 * N**2 * run.error["Z"]
     for L, at in zip(map(int, run.depths), run.networks, strict=True):
         gap, speed, error = euclid(np.diff(at.Z, axis=1)), euclid(at.speed), float(at.error["Z"].max())
-        value, spread = peak(gap[int(np.argmax(gap.max(axis=1)))])
+        value, spread = peaks(gap)
         gaps.append((L * value, L * (spread + np.sqrt(2) * error)))
-        value, spread = peak(speed[int(np.argmax(speed.max(axis=1)))])
+        value, spread = peaks(speed)
         speeds.append((value, spread + 100 * error))
-    pairs = [extrapolated(*(np.array(v) for v in zip(*found, strict=True))) for found in (gaps, speeds)]
+    pairs = [extrapolated(*dominant(found)) for found in (gaps, speeds)]
     (along, more), (fast, extra) = largest(run.limit.solution.coefficients, 1), largest(_speeds(run), 0)
     late, quick = (int(np.argmax(v)) for v in (along, fast))
     sizes = [float(along[late]), float(fast[quick])]
