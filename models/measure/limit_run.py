@@ -57,7 +57,7 @@ class Sup(NamedTuple):
     """A supremum: no less than `value`, no more than `value` plus `excess`.
 
     It is the largest of branches (times, samples, ends of pieces), each of which has an expansion in 1/L: `peaks` [branches], known within
-    `errors`. So has the supremum from the depth on at which the same branch is the largest (`dominant`).
+    `errors`. So has the supremum from some depth on, where it is one and the same branch (`dominant`).
     """
 
     value: float
@@ -103,8 +103,11 @@ def peaks(rows: Array) -> tuple[Array, Array]:
 
 
 def dominant(ladder: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Of (peaks, errors) [branches] at each depth: those [depths] of the branch that is the largest at the last one."""
-    at = int(np.argmax(ladder[-1][0]))
+    """Of (peaks, errors) [branches] at doubling depths, which have limits: those [depths] of the branch with the largest limit.
+
+    That is told by one step of extrapolation from the last two depths; the branch may be another than the largest at the last one.
+    """
+    at = int(np.argmax(2 * ladder[-1][0] - ladder[-2][0]))
     return np.array([p[at] for p, _ in ladder]), np.array([e[at] for _, e in ladder])
 
 

@@ -6,7 +6,7 @@ supremum over times between the saved ones is widened by the largest change from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -15,7 +15,7 @@ from depthlimit.models.chebyshev import basis
 from depthlimit.models.clip import supremum as clip_supremum
 from depthlimit.models.measure.extrapolate import slope
 from depthlimit.models.measure.instance import register_instance
-from depthlimit.models.measure.limit_run import LimitRun, Network, Pieces, branches, dominant, peaks, state_pieces, weight_pieces
+from depthlimit.models.measure.limit_run import LimitRun, Network, Pieces, Sup, branches, dominant, peaks, state_pieces, weight_pieces
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import euclid, frobenius
 from depthlimit.models.spec import GeneralLimit
@@ -70,9 +70,14 @@ def distances(run: LimitRun) -> Mapping[str, Field]:
         middle, radius = value + excess / 2, excess
         fields[f"near_{name}"] = Field(middle[1:], radius[1:], _B)
         fields[f"far_{name}"] = Field(middle[:-1], radius[:-1], _B)
-        found, spread = slope(*dominant([sup[2:] for sup in sups]))
+        found, spread = slope(*(v / run.depths for v in dominant(_times_depth(run, sups))))
         fields[f"rate_{name}"] = Field(np.array([found]), np.array([spread]), _B)
     return fields
+
+
+def _times_depth(run: LimitRun, sups: Sequence[Sup]) -> list[tuple[Array, Array]]:
+    """Branches times L, and their errors."""
+    return [(L * sup.peaks, L * sup.errors) for L, sup in zip(run.depths, sups, strict=True)]
 
 
 def _blocks(run: LimitRun, at: Network) -> dict[str, Array]:
@@ -142,9 +147,9 @@ def constants(run: LimitRun) -> Mapping[str, Field]:
                 pieces, own = state_pieces(L), np.arange(L + 1) / L
                 parts = [(at.hidden[:, :, i], run.states[:, :-1, i]) for i in range(run.spec.n)]
             each = [np.concatenate(v) for v in zip(*(_first_order(rows, own, pieces, series) for rows, series in parts), strict=True)]
-            first.append((each[0], each[1] + float((at.error[error] + run.error[error]).max())))
-        for ladder in ([sup[2:] for sup in run.ladder[name]], first):
-            value, radius = extrapolated(*(run.depths * v for v in dominant(ladder)))
+            first.append((L * each[0], L * (each[1] + float((at.error[error] + run.error[error]).max()))))
+        for ladder in (_times_depth(run, run.ladder[name]), first):
+            value, radius = extrapolated(*dominant(ladder))
             values.append(value)
             radii.append(radius)
     found = [Field(np.array(values[i::2]), np.array(radii[i::2]), _B) for i in (0, 1)]
