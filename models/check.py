@@ -108,7 +108,7 @@ def check(
     return records, curves
 
 
-_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "averaged", "control", "identities"}
+_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "averaged", "control", "identities", "thm4", "thm14"}
 _CURVED |= {f"prop8.{name}" for name in ("eq24", "eq25", "successive", "long-decay", "long-adjoint-decay")}
 
 
