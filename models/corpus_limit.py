@@ -30,3 +30,15 @@ SMOOTH = {"kind": "smooth", "radius": 0.3}
 NETWORKS = _networks(init=_GP, clip=SMOOTH, activation={"name": "sin"})
 GENERAL = _general("linear", clip=SMOOTH)
 QUICK = (NETWORKS, GENERAL)
+_TIED: dict[str, Any] = {"q": 3, "m": 3, "dout": 2}
+_DEEP = (*_DEPTHS[1:], 128, 256)
+STANDARD = (
+    _networks(**_TIED, T=0.5, times=(0.0, 0.25, 0.5), data={"kind": "sphere", "label_scale": 2.0}),
+    _networks((*_DEPTHS, 128), **_TIED, clip={"kind": "coordinate", "radius": 0.1}),
+    _networks((*_DEPTHS, 128), init=_GP, activation={"name": "sin"}, clip={"kind": "radial", "radius": 0.3}),
+    _networks(_DEEP, init={"kind": "gp", "seed": 1, "length": 1.0, "scale": 0.7}),
+    _networks(_DEEP, init={"kind": "fourier", "seed": 2, "terms": 1, "scale": 0.5}, activation={"name": "sin"}),
+    _general("sine", m=1),
+    _general("perceptron", d=2),
+    _general("perceptron", rtol=1e-9, T=0.25, times=(0.0, 0.125, 0.25), clip={"kind": "radial", "radius": 0.2}),
+)

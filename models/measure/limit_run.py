@@ -4,8 +4,8 @@ Networks of model (3) are trained by the implementation, general ones by our own
 `depthlimit.models.training_limit` in either case, and no network has a part in it. Distances are taken at all s of [0, 1]: a network is
 constant on pieces, and both ends of each piece are looked at (`Sup`). Times are the saved ones.
 
-An error δA, δZ of the weights moves a hidden state by at most e^{K₁}(|δA| M_X + K₂ |δZ|), K₁ and K₂ the largest norms of ∂₁f and ∂₂f at
-the network's layers (discrete Grönwall), and an output by |δB||h_L| + |B||δh|; rounding of the forward pass is added.
+An error δA, δZ of the weights moves a hidden state by at most e^{K₁}(|δA| M_X + K₂ |δZ|), K₁ and K₂ the means over the layers of bounds
+of ∂₁f and ∂₂f (discrete Grönwall), and an output by |δB||h_L| + |B||δh|; rounding of the forward pass is added.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from depthlimit.models.chebyshev import basis, points
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.flow import kinked
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.measure.ladder import vertex
@@ -31,6 +32,7 @@ from depthlimit.models.trajectory import Trajectory, realise
 from depthlimit.theory.quantity import Array
 
 _START = 10  # points in s of the first solution
+_MOST, _KINKED = 184, 60  # and of the last one; kinks that move along s gain little from more
 
 
 class Pieces(NamedTuple):
@@ -53,17 +55,31 @@ def state_pieces(L: int) -> Pieces:
     return Pieces(np.arange(L + 1), ends[:-1], ends[1:])
 
 
-class Sup(NamedTuple):
-    """A supremum: no less than `value`, no more than `value` plus `excess`.
+class Peaks(NamedTuple):
+    """Suprema over s of branches (times, samples, ends of pieces), each with an expansion in 1/L; arrays [branches].
 
-    It is the largest of branches (times, samples, ends of pieces), each of which has an expansion in 1/L: `peaks` [branches], known within
-    `errors`. So has the supremum from some depth on, where it is one and the same branch (`dominant`).
+    values are known within errors; near: how far the value lies above that at the end of [0, 1], where it is no more than two layers away.
     """
+
+    values: Array
+    errors: Array
+    near: Array
+
+    def times(self, factor: float) -> Peaks:
+        """All multiplied."""
+        return Peaks(*(factor * v for v in self))
+
+    def wider(self, radius: float) -> Peaks:
+        """Larger errors."""
+        return self._replace(errors=self.errors + radius)
+
+
+class Sup(NamedTuple):
+    """A supremum: no less than `value`, no more than `value` plus `excess`; the largest of `peaks`, but for what the layers miss."""
 
     value: float
     excess: float
-    peaks: Array
-    errors: Array
+    peaks: Peaks
 
 
 def supremum(rows: Array, pieces: Pieces, series: Array) -> Sup:
@@ -81,34 +97,50 @@ def supremum(rows: Array, pieces: Pieces, series: Array) -> Sup:
     a, gap = np.maximum(*ends), np.abs(ends[0] - ends[1])
     over = a + np.divide(np.maximum(c - gap, 0.0) ** 2, 4 * c, out=np.zeros_like(a), where=c > 0)
     value = float(a.max())
-    return Sup(value, float(over.max()) - value, *branches(ends, pieces))
+    return Sup(value, float(over.max()) - value, branches(ends, pieces))
 
 
 def together(sups: Sequence[Sup]) -> Sup:
     """Their supremum."""
     value = max(sup.value for sup in sups)
-    above = max(sup.value + sup.excess for sup in sups)
-    return Sup(value, above - value, *(np.concatenate(v) for v in zip(*(sup[2:] for sup in sups), strict=True)))
+    return Sup(value, max(sup.value + sup.excess for sup in sups) - value, joined([sup.peaks for sup in sups]))
 
 
-def branches(ends: Sequence[Array], pieces: Pieces) -> tuple[Array, Array]:
-    """Peaks and errors [2T] of what stands at the left and at the right ends of pieces [T pieces]; the last piece may be a point."""
-    return tuple(np.concatenate(v) for v in zip(peaks(ends[0]), peaks(ends[1][:, pieces.right > pieces.left]), strict=True))  # type: ignore[return-value]
+def exact(values: Array) -> Sup:
+    """Of numbers that are all there are."""
+    values = values.ravel()
+    return Sup(float(values.max()), 0.0, Peaks(values, 0 * values, 0 * values))
 
 
-def peaks(rows: Array) -> tuple[Array, Array]:
-    """The maximum over s of each row [T points], smooth in s, as the vertex of a parabola through three points; and errors [T]."""
-    found = np.array([vertex(row, int(np.argmax(row))) for row in rows])
-    return found[:, 0], found[:, 1]
+def joined(parts: Sequence[Peaks]) -> Peaks:
+    """The branches of all parts."""
+    return Peaks(*(np.concatenate(v) for v in zip(*parts, strict=True)))
 
 
-def dominant(ladder: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Of (peaks, errors) [branches] at doubling depths, which have limits: those [depths] of the branch with the largest limit.
+def branches(ends: Sequence[Array], pieces: Pieces) -> Peaks:
+    """Of what stands at the left and at the right ends of pieces [T pieces]; the last piece may be a point."""
+    return joined([peaks(ends[0]), peaks(ends[1][:, pieces.right > pieces.left])])
 
-    That is told by one step of extrapolation from the last two depths; the branch may be another than the largest at the last one.
+
+def peaks(rows: Array) -> Peaks:
+    """The maximum over s of each row [T points], smooth in s, as the vertex of a parabola through three points."""
+    found = np.zeros((3, len(rows)))
+    for t, row in enumerate(rows):
+        k, last = int(np.argmax(row)), len(row) - 1
+        found[:2, t] = vertex(row, k)
+        if min(k, last - k) in (1, 2):
+            found[2, t] = found[0, t] - row[0 if k < last - k else last]
+    return Peaks(*found)
+
+
+def dominant(ladder: Sequence[Peaks]) -> tuple[Array, Array]:
+    """Values and errors [depths] of the branch with the largest limit, of branches at doubling depths that have limits.
+
+    That branch is told by one step of extrapolation from the last two depths; it may be another than the largest at the last one. A maximum
+    near an end of [0, 1] at the last depth may lie beyond it in the limit, so that the value at the end is what counts: an error.
     """
-    at = int(np.argmax(2 * ladder[-1][0] - ladder[-2][0]))
-    return np.array([p[at] for p, _ in ladder]), np.array([e[at] for _, e in ladder])
+    at = int(np.argmax(2 * ladder[-1].values - ladder[-2].values))
+    return np.array([p.values[at] for p in ladder]), np.array([p.errors[at] for p in ladder]) + ladder[-1].near[at]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +193,7 @@ class LimitRun:
         error = {"A": run.state_error["A"][0], "Z": error_Z, "B": run.state_error["B"][0]}
         size, x = euclid(hidden[0]), float(euclid(self.batch.x).max())
         bounds = self.problem.branch.bounds(size[:, :-1], Z[:, :, None, :])
-        K1, K2 = (np.broadcast_to(k, size[:, :-1].shape).max(axis=(1, 2)) for k in (bounds.state, bounds.parameter))
+        K1, K2 = (np.broadcast_to(k, size[:, :-1].shape).mean(axis=1).max(axis=1) for k in (bounds.state, bounds.parameter))
         error["h"] = np.exp(K1) * (error["A"] * x + K2 * error_Z) + rounding[0].max(axis=(1, 2))
         error["F"] = error["B"] * size.max(axis=(1, 2)) + frobenius(states["B"][0]) * error["h"]
         return Network(states["A"][0], Z, states["B"][0], speed, hidden[0], output[0], error)
@@ -174,7 +206,8 @@ class LimitRun:
     @cached_property
     def limit(self) -> Limit:
         """The limit of training, with its declared error."""
-        return limit(self.problem, self.times, start=_START, dynamics=self.dynamics)
+        most = _KINKED if kinked(self.problem.network) else _MOST
+        return limit(self.problem, self.times, start=_START, most=most, dynamics=self.dynamics)
 
     @cached_property
     def error(self) -> dict[str, Array]:
@@ -204,14 +237,14 @@ class LimitRun:
         weights = supremum(at.Z, self.weight_pieces(L), solution.coefficients)
         each = [supremum(at.hidden[:, :, i], self.state_pieces(L), self.states[:, :-1, i]) for i in range(n)]
         found = {
-            "ends": Sup(float(ends.max()), 0.0, ends, np.zeros_like(ends)),
+            "ends": exact(ends),
             "weights": weights,
             "states": together(each),
-            "outputs": Sup(float(outputs.max()), 0.0, outputs.ravel(), np.zeros(outputs.size)),
+            "outputs": exact(outputs),
         }
         own = (np.hypot(radius["A"], radius["B"]), radius["Z"], radius["h"], radius["F"])
         wide = dict(zip(found, (float(r.max()) for r in own), strict=True))
-        return {k: v._replace(excess=v.excess + wide[k], errors=v.errors + wide[k]) for k, v in found.items()}
+        return {k: Sup(v.value, v.excess + wide[k], v.peaks.wider(wide[k])) for k, v in found.items()}
 
     @cached_property
     def ladder(self) -> dict[str, list[Sup]]:

@@ -13,9 +13,22 @@ from numpy.polynomial import chebyshev
 
 from depthlimit.models.chebyshev import basis
 from depthlimit.models.clip import supremum as clip_supremum
+from depthlimit.models.flow import kinked
 from depthlimit.models.measure.extrapolate import slope
 from depthlimit.models.measure.instance import register_instance
-from depthlimit.models.measure.limit_run import LimitRun, Network, Pieces, Sup, branches, dominant, peaks, state_pieces, weight_pieces
+from depthlimit.models.measure.limit_run import (
+    LimitRun,
+    Network,
+    Peaks,
+    Pieces,
+    Sup,
+    branches,
+    dominant,
+    joined,
+    peaks,
+    state_pieces,
+    weight_pieces,
+)
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import euclid, frobenius
 from depthlimit.models.spec import GeneralLimit
@@ -24,6 +37,7 @@ from depthlimit.theory.quantity import Array, Field, number
 
 register_instance(LimitRun)
 
+_RESOLVED = 0.1  # an order is read at the deepest two depths between which rounding moves it by no more
 _SAMPLES = 513  # points of [0, 1] at which a polynomial is looked at: its maximum lies within |f''|/8 of the square of their distance
 _B, _T = ("batch",), ("time",)
 
@@ -75,9 +89,9 @@ def distances(run: LimitRun) -> Mapping[str, Field]:
     return fields
 
 
-def _times_depth(run: LimitRun, sups: Sequence[Sup]) -> list[tuple[Array, Array]]:
-    """Branches times L, and their errors."""
-    return [(L * sup.peaks, L * sup.errors) for L, sup in zip(run.depths, sups, strict=True)]
+def _times_depth(run: LimitRun, sups: Sequence[Sup]) -> list[Peaks]:
+    """Branches times L."""
+    return [sup.peaks.times(float(L)) for L, sup in zip(run.depths, sups, strict=True)]
 
 
 def _blocks(run: LimitRun, at: Network) -> dict[str, Array]:
@@ -99,10 +113,11 @@ def _limits(run: LimitRun) -> dict[str, Array]:
 
 @measures("limit_order", "limit_expected", "limit_apart", "limit_size", on=LimitRun)
 def richardson(run: LimitRun) -> Mapping[str, Field]:
-    """Orders of the error at common nodes after each step, and what is left after the last one."""
+    """Orders of the error at common nodes after each step, where they are resolved, and what is left after the last one."""
     names, limits, each = "AZBhF", _limits(run), [_blocks(run, at) for at in run.networks]
     orders: list[float] = []
     radii: list[float] = []
+    expected: list[float] = []
     apart, spread, sizes = [], [], []
     factor = {"h": np.sqrt(run.spec.n)}  # all samples together
     for k in names:
@@ -111,22 +126,26 @@ def richardson(run: LimitRun) -> Mapping[str, Field]:
         declared, noise = factor.get(k, 1.0) * float(run.error[k].max()), propagated(own)
         errors = [euclid(rows - limits[k]).max(axis=(1, 2)) for rows in table]
         for j in (1, 2, 3):
-            (coarse, fine), e = errors[j][-2:], (noise[j][-2:] + declared) / errors[j][-2:]
-            orders.append(float(np.log2(fine / coarse)))
-            radii.append(float(-np.log2(np.maximum(1 - e, 1e-300)).sum()))
+            relative = (noise[j] + declared) / errors[j]
+            spreads = -np.log2(np.maximum(1 - relative, 1e-300))
+            spreads = spreads[1:] + spreads[:-1]  # of each slope
+            for at in np.flatnonzero(spreads <= _RESOLVED)[-1:]:
+                orders.append(float(np.log2(errors[j][at + 1] / errors[j][at])))
+                radii.append(float(spreads[at]))
+                expected.append(j + 1.0)
         correction = float(euclid(table[-1][-1] - table[-2][-1]).max())
         apart.append(float(errors[-1][-1]))
         spread.append(correction + float(noise[-1][-1]) + declared)
         sizes.append(float(euclid(limits[k]).max()))
     return {
         "limit_order": Field(np.array(orders), np.array(radii), _B),
-        "limit_expected": Field(np.tile([2.0, 3.0, 4.0], len(names)), np.zeros(()), _B),
+        "limit_expected": Field(np.array(expected), np.zeros(()), _B),
         "limit_apart": Field(np.array(apart), np.array(spread), _B),
         "limit_size": Field(np.array(sizes), np.zeros(()), _B),
     }
 
 
-def _first_order(rows: Array, own: Array, pieces: Pieces, series: Array) -> tuple[Array, Array]:
+def _first_order(rows: Array, own: Array, pieces: Pieces, series: Array) -> Peaks:
     """Branches of |E_k - (s - s_k) f'(s_k)|, s both ends of each piece, rows [T k c] at their own places s_k."""
     N = series.shape[1]
     rate = 2 * np.einsum("sj,tjc->tsc", basis(own, N - 1), chebyshev.chebder(series, axis=1))
@@ -146,8 +165,8 @@ def constants(run: LimitRun) -> Mapping[str, Field]:
             else:
                 pieces, own = state_pieces(L), np.arange(L + 1) / L
                 parts = [(at.hidden[:, :, i], run.states[:, :-1, i]) for i in range(run.spec.n)]
-            each = [np.concatenate(v) for v in zip(*(_first_order(rows, own, pieces, series) for rows, series in parts), strict=True)]
-            first.append((L * each[0], L * (each[1] + float((at.error[error] + run.error[error]).max()))))
+            each = joined([_first_order(rows, own, pieces, series) for rows, series in parts])
+            first.append(each.wider(float((at.error[error] + run.error[error]).max())).times(L))
         for ladder in (_times_depth(run, run.ladder[name]), first):
             value, radius = extrapolated(*dominant(ladder))
             values.append(value)
@@ -159,8 +178,8 @@ def constants(run: LimitRun) -> Mapping[str, Field]:
 @measures("limit_smooth", "limit_asked", "limit_declared", "limit_fall", "limit_energy", on=LimitRun)
 def declared(run: LimitRun) -> Mapping[str, Field]:
     """Declared errors relative to sizes, and the energy. The loss is known within |∇ℓ| |δθ|, the integral as `flow.asked` allows."""
-    solution, clip = run.limit.solution, run.problem.network["clip"]
-    kinked = clip is not None and clip["kind"] != "smooth"
+    solution = run.limit.solution
+    kinks = kinked(run.problem.network)
     sizes = {"A": frobenius(solution.A), "Z": euclid(solution.Z).max(axis=1), "B": frobenius(solution.B)}
     sizes["h"] = euclid(run.states[:, -1]).max(axis=1)
     relative = [float(run.error[k].max() / max(sizes[k].max(), 1e-300)) for k in "AZBh"]
@@ -169,11 +188,11 @@ def declared(run: LimitRun) -> Mapping[str, Field]:
         g = solution.dynamics.gradient(solution.params(j))[1]
         steep.append(sum(float(np.linalg.norm(g[k])) * run.error[k][j] for k in "AZB"))
     fall = solution.loss[0] - solution.loss
-    share = 1000.0 if kinked else 100.0
+    share = 1000.0 if kinks else 100.0
     energy = float(run.problem.network["rtol"]) * (share * np.abs(solution.energy) + solution.loss[0])
     return {
-        "limit_smooth": number(float(not kinked)),
-        "limit_asked": number(1e-5 if kinked else 1e-8),
+        "limit_smooth": number(float(not kinks)),
+        "limit_asked": number(1e-4 if kinks else 1e-8),
         "limit_declared": Field(np.array(relative), np.zeros(()), _B),
         "limit_fall": Field(fall, np.array(steep) + 2.0**-48 * solution.loss[0], _T, solution.loss[0] + np.abs(fall)),
         "limit_energy": Field(solution.energy, np.array(steep) + energy, _T),
@@ -214,10 +233,8 @@ def lipschitz(run: LimitRun) -> Mapping[str, Field]:
     own = 2 * N**2 * run.error["Z"]
     for L, at in zip(map(int, run.depths), run.networks, strict=True):
         gap, speed, error = euclid(np.diff(at.Z, axis=1)), euclid(at.speed), float(at.error["Z"].max())
-        value, spread = peaks(gap)
-        gaps.append((L * value, L * (spread + np.sqrt(2) * error)))
-        value, spread = peaks(speed)
-        speeds.append((value, spread + 100 * error))
+        gaps.append(peaks(gap).wider(np.sqrt(2) * error).times(L))
+        speeds.append(peaks(speed).wider(100 * error))
     pairs = [extrapolated(*dominant(found)) for found in (gaps, speeds)]
     (along, more), (fast, extra) = largest(run.limit.solution.coefficients, 1), largest(_speeds(run), 0)
     late, quick = (int(np.argmax(v)) for v in (along, fast))

@@ -76,6 +76,9 @@ def _number(name: str, latex: str, meaning: str, *axes: str, **more: bool) -> sp
     return quantity(name, latex, axes, meaning, local=False, **more).symbol
 
 
+smooth = _number("limit_smooth", r"1_{\mathrm{smooth}}", "1 if π has no kinks, so that everything is analytic in s", exact=True)
+_SMOOTH = (Condition("the clip has no kinks", smooth, "=", sp.Integer(1)),)
+
 for _part, (_item, _equation, _tex, _what) in PARTS.items():
     _near = _number(f"near_{_part}", _tex, f"distance of {_what} from the limit, at each depth but the first", B_)
     _far = _number(f"far_{_part}", _tex.replace("^L", "^{L/2}"), f"the same for {_what} at half the depth", B_)
@@ -108,6 +111,7 @@ for _part, (_item, _equation, _tex, _what) in PARTS.items():
                 f"The distance of {_what} falls like 1/L, extrapolated over doubling depths.",
                 _tex + r"\sim L^{-1}",
                 edition="sharpened",
+                hypotheses=_SMOOTH,
                 **_common,
             )
         )
@@ -126,14 +130,12 @@ def _claim(label: str, lhs: sp.Expr, relation: str, rhs: sp.Expr, meaning: str, 
     return register(Claim(f"limit.{label}", lhs, relation, rhs, meaning=meaning, tex=tex, tool=tool, **settings))
 
 
-smooth = _number("limit_smooth", r"1_{\mathrm{smooth}}", "1 if π has no kinks, so that everything is analytic in s", exact=True)
-_SMOOTH = (Condition("the clip has no kinks", smooth, "=", sp.Integer(1)),)
 order = _number("limit_order", r"\log_2\frac{e_j(L)}{e_j(L/2)}", "slope of the error after j = 1, 2, 3 extrapolations", B_, signed=True)
 expected = _number("limit_expected", r"j+1", "the order that j extrapolations should have", B_, exact=True)
 apart = _number("limit_apart", r"\|\lim_R\theta^L-\theta\|", "distance of extrapolated networks from the limit: A, Z, B, h, F", B_)
 size = _number("limit_size", r"\|\theta\|", "sizes of these in the limit", B_)
 declared = _number("limit_declared", r"\delta", "declared error of the limit relative to sizes: A, Z, B, H", B_)
-asked = _number("limit_asked", r"\varepsilon", "1e-8, or 1e-5 past kinks", exact=True)
+asked = _number("limit_asked", r"\varepsilon", "1e-8, or 1e-4 where the clip has kinks", exact=True)
 fall = _number("limit_fall", r"\ell(0)-\ell(t)", "what the limit has lost of its loss", T_)
 energy = _number(
     "limit_energy",
@@ -167,6 +169,7 @@ _claim(
     r"e_j(L) \sim L^{-(j+1)},\quad e_j(L)=\frac{2^je_{j-1}(L)-e_{j-1}(L/2)}{2^j-1}",
     Tool.EXTRAPOLATION,
     hypotheses=_SMOOTH,
+    note="Each is read at the two deepest networks between which radii do not blur it; errors below the radii at all depths have no order.",
 )
 _claim(
     "agreement",
@@ -204,7 +207,7 @@ _claim(
     declared,
     "<=",
     asked,
-    "Two numbers of points in s and two tolerances in t differ by no more than 1e-8; by no more than 1e-5 past kinks.",
+    "Two numbers of points in s and two tolerances in t differ by at most 1e-8; by 1e-4 if the clip has kinks, which may move through s.",
     r"\|\theta_N-\theta_{2N/3}\| \le \varepsilon\|\theta\|",
     Tool.NONE,
     role=Role.STEP,
