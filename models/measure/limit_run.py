@@ -32,7 +32,7 @@ from depthlimit.models.trajectory import Trajectory, realise
 from depthlimit.theory.quantity import Array
 
 _START = 10  # points in s of the first solution
-_MOST, _KINKED = 184, 60  # and of the last one; kinks that move along s gain little from more
+_KINKED = 60  # of the last one past kinks: those that move along s gain little from more
 
 
 class Pieces(NamedTuple):
@@ -160,9 +160,10 @@ class Network:
 
 
 class LimitRun:
-    """Networks at each depth, and their limit. `dynamics`, the pieces and `network` are what planted faults replace."""
+    """Networks at each depth, and their limit. `dynamics`, `most`, the pieces and `network` are what planted faults replace."""
 
     dynamics: type[ContinuousDepth] = ContinuousDepth
+    most = 184  # points in s
     weight_pieces = staticmethod(weight_pieces)
     state_pieces = staticmethod(state_pieces)
 
@@ -206,7 +207,7 @@ class LimitRun:
     @cached_property
     def limit(self) -> Limit:
         """The limit of training, with its declared error."""
-        most = _KINKED if kinked(self.problem.network) else _MOST
+        most = _KINKED if kinked(self.problem.network) else self.most
         return limit(self.problem, self.times, start=_START, most=most, dynamics=self.dynamics)
 
     @cached_property

@@ -168,7 +168,7 @@ def _limit(kind: type[ContinuousDepth]) -> Callable[[Spec, ArrayStore], LimitRun
     def run(spec: Spec, store: ArrayStore) -> LimitRun:
         right = _right(next(name for name, known in SPECS.items() if known == spec))
         found = LimitRun(spec, store, right.implementation)
-        found.dynamics = kind
+        found.dynamics, found.most = kind, 36  # where points do not help, there is no need of many
         vars(found)["networks"] = right.networks
         return found
 
@@ -252,7 +252,7 @@ _ENERGY, _LADDER = "energy", ("order", "agreement")
 _half = sp.Rational(1, 2)
 FAULTS: tuple[Fault, ...] = (
     _fault("sign", WrongSign, _NETWORKS, _ids("thm4", "ends weights outputs", *_LADDER, _ENERGY)),
-    _fault("transpose", NoTranspose, _NETWORKS, _ids("thm4", "weights", *_LADDER, _ENERGY)),
+    _fault("transpose", NoTranspose, _GENERAL, _ids("thm14", "weights", *_LADDER, _ENERGY)),
     _fault("as-printed", AsPrinted, _GENERAL, _ids("thm14", _ALL, *_LADDER, _ENERGY)),
     _fault("half-end", HalfEnd, _GENERAL, _ids("thm14", "ends weights", *_LADDER, _ENERGY)),
     _fault("half-loss", HalfLoss, _GENERAL, _ids("thm14", _ALL, *_LADDER)),
