@@ -262,7 +262,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault("frozen-A", FrozenA, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("frozen-B", FrozenB, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("late-adjoint", LateAdjoint, _GENERAL, _ids("thm14", "ends", *_LADDER, _ENERGY)),
-    _fault("early-state", EarlyState, _GENERAL, _ids("thm14", "", "declared", *_LADDER)),
+    _fault("early-state", EarlyState, _GENERAL, _ids("thm14", "", "declared", "agreement")),
     _fault("equal-weights", Midpoints, _GENERAL, _ids("thm14", "outputs", *_LADDER)),
     Fault(
         "limit-forgotten-L",
