@@ -315,7 +315,7 @@ _QUICK = (
 _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
     "quick": _QUICK,
     "standard": (*corpus_certificate.STANDARD, *corpus_long.STANDARD, *corpus_limit.STANDARD),
-    "deep": (*corpus_certificate.DEEP, *corpus_prop5.DEEP),
+    "deep": (*corpus_certificate.DEEP, *corpus_prop5.DEEP, *corpus_limit.DEEP),
 }
 WITNESSES = {
     "eq13-witness": PLAIN[3],

@@ -211,13 +211,6 @@ def _left(self: LimitRun, L: int) -> Trajectory | GeneralRun:
     return run
 
 
-def _slower(self: LimitRun, L: int) -> GeneralRun:
-    """Training of depth L stops a thousandth early."""
-    run = GeneralRun(self.spec.model_copy(update={"L": L}), self.arrays)
-    run.times = run.times * (1 - 1e-3)
-    return run
-
-
 def _floor(L: int) -> Pieces:
     """Z_⌊Ls⌋ of an array that is counted from 1: there is no Z_0, and the last layer is read."""
     ends = np.append(np.arange(L + 1) / L, 1.0)
@@ -258,7 +251,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault("half-loss", HalfLoss, _GENERAL, _ids("thm14", _ALL, *_LADDER)),
     _fault("no-mean", NoMean, _GENERAL, _ids("thm14", "ends weights states", *_LADDER)),
     _fault("clip-first", ClipFirst, _GENERAL, _ids("thm14", "ends", *_LADDER)),
-    _fault("no-clip", NoClip, _GENERAL, _ids("thm14", "ends", *_LADDER)),
+    _fault("no-clip", NoClip, _GENERAL, (*_ids("thm14", "ends", *_LADDER), "limit.M[as-printed,a-priori]")),
     _fault("frozen-A", FrozenA, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("frozen-B", FrozenB, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("late-adjoint", LateAdjoint, _GENERAL, _ids("thm14", "ends", *_LADDER, _ENERGY)),
@@ -277,13 +270,6 @@ FAULTS: tuple[Fault, ...] = (
         (_NETWORKS,),
         _ids("thm4", "", "start"),
         runs=_network(trained=_left),
-    ),
-    Fault(
-        "limit-stopped-early",
-        "Networks are trained a thousandth too short.",
-        (_GENERAL,),
-        ("thm14.ends[sharpened,along-trajectory]", *_ids("thm14", "", *_LADDER)),
-        runs=_network(trained=_slower),
     ),
     Fault(
         "limit-floor",
@@ -307,5 +293,4 @@ FAULTS: tuple[Fault, ...] = (
         runs=_network(state_pieces=staticmethod(_states_as_weights)),
     ),
     claim_fault("limit-K", _GENERAL, "limit.K[as-printed,along-trajectory]", "half of K", scaled(_half)),
-    claim_fault("limit-M", _NETWORKS, "limit.M[as-printed,a-priori]", "half of M", scaled(_half)),
 )
