@@ -30,6 +30,7 @@ from depthlimit.theory import judgement as J
 from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.claim import Claim, supply_with
 from depthlimit.theory.enclosure import evaluate
+from depthlimit.theory.paper.theorem4 import PARTS
 from depthlimit.theory.quantity import AXES, Array, Field
 from depthlimit.theory.record import record
 from depthlimit.theory.registry import claims
@@ -108,7 +109,8 @@ def check(
     return records, curves
 
 
-_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "averaged", "control", "identities", "thm4", "thm14"}
+_CURVED = {"prop7", "prop3", "prop2", "prop11", "certificate", "averaged", "control", "identities"}
+_CURVED |= {f"thm4.{part}" for part in PARTS}
 _CURVED |= {f"prop8.{name}" for name in ("eq24", "eq25", "successive", "long-decay", "long-adjoint-decay")}
 
 

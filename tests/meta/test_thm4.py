@@ -117,7 +117,7 @@ def test_more_times_say_no_more() -> None:
 
 def test_which_claims_alone_see_a_fault() -> None:
     """Left nodes have the same limit and the same orders; other places of the layers converge just as fast."""
-    alone = {"left-nodes": {"limit.start"}, "floor-next": {"limit.constant"}, "states-as-weights": {"limit.constant"}}
+    alone = {"left-nodes": {"thm4.start"}, "floor-next": {"thm4.constant"}, "states-as-weights": {"thm4.constant"}}
     for name, labels in alone.items():
         fault = next(f for f in FAULTS if f.name == f"limit-{name}")
         assert {c.split("[")[0] for c in caught(fault)} == labels, name

@@ -127,7 +127,7 @@ def _claim(label: str, lhs: sp.Expr, relation: str, rhs: sp.Expr, meaning: str, 
         "needs": SMOOTH,
         **more,
     }
-    return register(Claim(f"limit.{label}", lhs, relation, rhs, meaning=meaning, tex=tex, tool=tool, **settings))
+    return register(Claim(f"thm4.{label}", lhs, relation, rhs, meaning=meaning, tex=tex, tool=tool, **settings))
 
 
 order = _number("limit_order", r"\log_2\frac{e_j(L)}{e_j(L/2)}", "slope of the error after j = 1, 2, 3 extrapolations", B_, signed=True)

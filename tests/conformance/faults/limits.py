@@ -230,10 +230,10 @@ def _states_as_weights(L: int) -> Pieces:
 
 
 def _ids(theorem: str, names: str, *others: str) -> tuple[str, ...]:
-    """Both editions of the theorem's statements, and sharpened claims of `limit`."""
+    """Both editions of the theorem's statements, and other sharpened claims."""
     editions = ("as-printed", "sharpened")
     own = (f"{theorem}.{name}[{edition},along-trajectory]" for name in names.split() for edition in editions)
-    return (*own, *(f"limit.{name}[sharpened,along-trajectory]" for name in others))
+    return (*own, *(f"thm4.{name}[sharpened,along-trajectory]" for name in others))
 
 
 def _fault(name: str, kind: type, spec: str, caught_by: tuple[str, ...]) -> Fault:
@@ -251,7 +251,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault("half-loss", HalfLoss, _GENERAL, _ids("thm14", _ALL, *_LADDER)),
     _fault("no-mean", NoMean, _GENERAL, _ids("thm14", "ends weights states", *_LADDER)),
     _fault("clip-first", ClipFirst, _GENERAL, _ids("thm14", "ends", *_LADDER)),
-    _fault("no-clip", NoClip, _GENERAL, (*_ids("thm14", "ends", *_LADDER), "limit.M[as-printed,a-priori]")),
+    _fault("no-clip", NoClip, _GENERAL, (*_ids("thm14", "ends", *_LADDER), "thm4.M[as-printed,a-priori]")),
     _fault("frozen-A", FrozenA, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("frozen-B", FrozenB, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("late-adjoint", LateAdjoint, _GENERAL, _ids("thm14", "ends", *_LADDER, _ENERGY)),
@@ -292,5 +292,5 @@ FAULTS: tuple[Fault, ...] = (
         _ids("thm14", "", "constant"),
         runs=_network(state_pieces=staticmethod(_states_as_weights)),
     ),
-    claim_fault("limit-K", _GENERAL, "limit.K[as-printed,along-trajectory]", "half of K", scaled(_half)),
+    claim_fault("limit-K", _GENERAL, "thm4.K[as-printed,along-trajectory]", "half of K", scaled(_half)),
 )
