@@ -15,6 +15,7 @@ import numpy as np
 from depthlimit.models.calls import MethodUnsupported, Misbehaviour
 from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.families import FamilyRun
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
@@ -51,6 +52,7 @@ RUNS: dict[str, type] = {
     "random-matrix": random_matrix.RandomMatrixRun,
     "kernel-matrix": KernelRun,
     "relu": relu.ReluRun,
+    "family": FamilyRun,
     "counterexamples": counterexamples.CounterexamplesRun,
 }
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers

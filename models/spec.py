@@ -334,6 +334,23 @@ class Relu(_Frozen):
     kind: Literal["relu"] = "relu"
 
 
+class Family(_Frozen):
+    """Proposition 9: functions Z_k^L(t), at every depth and on R_+, in closed form, and their limit as L grows.
+
+    Z_k^L(t) = ±(base + slope k/L + (1 - e^{-rate t})(fade + tilt k/L)) + drift/L + (-1)^L flip, with the minus sign for L < `turns`.
+    Arrays base, slope, fade, tilt, drift, flip and start, the initial state of the ODEs, of q numbers each. `depths` are values φ(L) of the
+    subsequence: even ones if flip is not 0. epsilon: ε of the proof. bounded: I = [0, T] in place of R_+.
+    """
+
+    kind: Literal["family"] = "family"
+    depths: tuple[int, ...] = Field(min_length=2)
+    rate: float = Field(1.0, gt=0)
+    epsilon: float = Field(0.1, gt=0)
+    turns: int = Field(1, ge=1)
+    bounded: bool = False
+    arrays: ArraySet
+
+
 class Counterexamples(_Frozen):
     """Toy networks at doubling depths in each of which one hypothesis is dropped."""
 
@@ -364,6 +381,7 @@ Regime = Annotated[
     | RandomMatrix
     | KernelMatrix
     | Relu
+    | Family
     | Counterexamples,
     Field(discriminator="kind"),
 ]

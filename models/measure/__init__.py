@@ -9,6 +9,7 @@ from depthlimit.models.measure import (  # noqa: F401
     counterexamples,
     displacement,
     euler,
+    families,
     general,
     general_long,
     hermite,
