@@ -113,7 +113,7 @@ class Attention:
         return np.asarray(J.reshape(*J.shape[:-4], self.q, self.q))
 
     def parameter_jacobian(self, h: Array, z: Array) -> Array:
-        """(δW, δV) -> Vᵀδ W G/c + VᵀW DG δWᵀX/c² + δVᵀW G/c."""
+        """(δW, δV) -> VᵀδW G/c + VᵀW DG δWᵀX/c² + δVᵀW G/c."""
         W, V = self.weights(z)
         X = self._rows(h)
         Y = X @ W / self.c
@@ -124,6 +124,10 @@ class Attention:
         lead = np.broadcast_shapes(by_W.shape[:-4], by_V.shape[:-4])
         shape = (*lead, self.q, self.size**2)
         return np.concatenate([np.broadcast_to(J, (*lead, *J.shape[-4:])).reshape(shape) for J in (by_W, by_V)], axis=-1)
+
+    def pull(self, h: Array, z: Array, p: Array) -> Array:
+        """By the Jacobian."""
+        return np.asarray(np.einsum("...nqp,...nq->...p", self.parameter_jacobian(h, z), p))
 
     def bounds(self, h: Array, z: Array) -> Bounds:
         """By |W|_F = w and |V|_F = v.

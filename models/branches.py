@@ -4,8 +4,8 @@ r"""The branch that a Spec names: those of `depthlimit.models.general`, the atte
                 positions on a ring (circular padding), (w ⋆ h)_i = Σ_j w_j h_{i+j-1}, j = 0, 1, 2; p = 6m/q (v first)
     attention   m tokens of D = q/m numbers, p = 2D²
 
-"Convolutional layers (or any sparse version of (3))", Section 4.3, p. 7: the convolution is model (3) with circulant blocks in V and W whose
-entries are shared, so its gradients are sums over the copies of an entry.
+"Convolutional layers (or any sparse version of (3))", Section 4.3, p. 7: the convolution is model (3) with circulant blocks in V and W
+whose entries are shared, so its gradients are sums over the copies of an entry.
 """
 
 from __future__ import annotations
@@ -55,6 +55,10 @@ class Convolution(Perceptron):
     def parameter_jacobian(self, h: Array, z: Array) -> Array:
         """That of the dense network, summed over copies."""
         return self.shared(super().parameter_jacobian(h, z))
+
+    def pull(self, h: Array, z: Array, p: Array) -> Array:
+        """That of the dense network, summed over copies."""
+        return self.shared(super().pull(h, z, p))
 
     def _kappa(self) -> tuple[float, float]:
         """Three times those of the dense network.

@@ -39,6 +39,7 @@ _claim(
     "A smooth initialisation takes its function at k/L, k = 1..L.",
     r"V_k^L(0) = \mathcal V_0\Big(\frac kL\Big),\quad W_k^L(0) = \mathcal W_0\Big(\frac kL\Big)",
     Tool.DEFINITION,
+    regimes=(*FLOWS, "general-flow"),
     hypotheses=(Condition("the initialisation is smooth in depth", smooth, "=", sp.Integer(1)),),
 )
 _claim(
