@@ -125,15 +125,19 @@ def quotients(run: GeneralRun) -> Mapping[str, Field]:
 
 @measures("toy_reach", "toy_dot", "toy_l2", on=CounterexamplesRun)
 def attention(run: CounterexamplesRun) -> Mapping[str, Field]:
-    """Two tokens 0 and R of one number, all weights 1: dot-product attention by a complex step, which does not cancel, and L2 attention."""
+    """Two tokens 0 and R of one number, all weights 1: dot-product attention by a complex step, which does not cancel, and
+    L2 attention with the second token at 0, 1/8, ..., R."""
     R = run.depths.astype(float)
     x = np.stack([np.full(len(R), 1e-100j), R + 0j], axis=-1)  # [batch token]
     e = np.exp(x[:, :1] * x)
     slope = np.imag(np.sum(e * x, axis=1) / np.sum(e, axis=1)) / 1e-100
     branch, one = Attention(2, 1), np.ones(2)
-    norm = np.linalg.norm(branch.state_jacobian(np.real(x), one), ord=2, axis=(-2, -1))
+    tokens = np.stack([np.zeros(8 * int(R[-1]) + 1), np.arange(8 * int(R[-1]) + 1) / 8], axis=-1)
+    norms = np.linalg.norm(branch.state_jacobian(tokens, one), ord=2, axis=(-2, -1))
+    norm = np.maximum.accumulate(norms)[8 * run.depths]
+    error = np.maximum.accumulate(branch.evaluation(tokens, one).state_jacobian)[8 * run.depths]
     return {
         "toy_reach": Field(R, np.zeros(()), ("batch",)),
         "toy_dot": Field(slope, gamma(64) * slope, ("batch",)),
-        "toy_l2": Field(norm, branch.evaluation(np.real(x), one).state_jacobian + gamma(16) * norm, ("batch",)),
+        "toy_l2": Field(norm, error + gamma(16) * norm, ("batch",)),
     }

@@ -38,7 +38,9 @@ secant = measured("secant", r"\frac{\|f(h,Z_k)-f(h',Z_k)\|}{\|h-h'\|}", "BTL", "
 K1_all = measured("K1_all", r"\sup_{h\in\mathbb R^q}\|\partial_1f(h,Z_k)\|_2", "BTL", "its bound over all states, by the norm of Z_k")
 reach = quantity("toy_reach", "R", (Q.B_,), "distance of the two tokens", exact=True).symbol
 dot_slope = quantity("toy_dot", r"|\partial_{x_1}f_1(0,R)|", (Q.B_,), "slope of dot-product attention at the tokens 0 and R").symbol
-l2_slope = quantity("toy_l2", r"\|\partial_1f(0,R)\|_2", (Q.B_,), "norm of the Jacobian of L2 attention at the same tokens").symbol
+l2_slope = quantity(
+    "toy_l2", r"\max_{r\le R}\|\partial_1f(0,r)\|_2", (Q.B_,), "its largest norm for L2 attention up to that distance"
+).symbol
 
 _43 = Source("Section 4.3", "general residual networks", "", 7)
 _MODEL = {"inputs": "instantaneous", "regimes": REGIMES, "edition": "explicit"}
@@ -105,7 +107,7 @@ for _label, _lhs, _relation, _rhs, _meaning, _tex in (
         "<=",
         sp.sqrt(sp.Rational(3, 2)) + 4 * sp.Rational(2785, 10**4),  # ρ e^{ρ+1} = 1: ρ = 0.27846...
         "L2 attention of two tokens with the same weights 1 keeps its Lipschitz constant.",
-        r"\|\partial_1f(0,R)\|_2 \le \sqrt{\tfrac{N+1}2}+2\rho\sqrt{2N},\quad \rho e^{\rho+1} = N-1,\quad N = 2",
+        r"\|\partial_1f(0,r)\|_2 \le \sqrt{\tfrac{N+1}2}+2\rho\sqrt{2N},\quad \rho e^{\rho+1} = N-1,\quad N = 2",
     ),
 ):
     register(
