@@ -216,16 +216,19 @@ class EulerLadder(EulerScheme):
     kind: Literal["euler-ladder"] = "euler-ladder"  # type: ignore[assignment]
 
 
+Residual = Literal["linear", "sine", "perceptron", "convolution", "attention"]
+
+
 class GeneralEuler(_Frozen):
     """Proposition 11 and Corollaries 12 and 13 for a general branch g: an ODE in depth against the scheme (32) with L steps.
 
     Θ(s, t) = theta0 + theta1 s + theta_t e^{-t} and a(t) = a + a_t e^{-t} for t among `times`, each also in the limit t -> ∞;
     θ_k^L(t) = Θ(s_k, t) + theta_L and a^L(t) = a(t) + a_L, with s_k = k/L or the midpoints of the pieces of Θ^L, (k-1/2)/(L-1) up to 1.
-    Arrays a, a_t, a_L (q) and theta0, theta1, theta_t, theta_L (p): p = q² (linear), q (sine) or 2qm (perceptron, V before W).
+    Arrays a, a_t, a_L (q) and theta0, theta1, theta_t, theta_L (p): p as in `depthlimit.models.general` and `depthlimit.models.branches`.
     """
 
     kind: Literal["general-euler"] = "general-euler"
-    residual: Literal["linear", "sine", "perceptron"]
+    residual: Residual
     sampling: Literal["nodes", "midpoints"] = "nodes"
     arrays: ArraySet
 
@@ -275,14 +278,14 @@ class PLSeeds(_Frozen):
 
 
 class GeneralFlow(_Frozen):
-    """General residual networks (11)-(12) trained by (5), or by (4) without a clip: f of `depthlimit.models.general`.
+    """General residual networks (11)-(12) trained by (5), or by (4) without a clip: f of `depthlimit.models.branches`.
 
     init: affine, or arrays A (q,d), Z0 (p), Z1 (p), B (dout,q) with Z_k(0) = Z0 + (k/L) Z1. gain: π(g) is the clip of gain g, so that its
     Lipschitz constant is the gain ("a bounded Lipschitz continuous operator", Section 3); 1 without a clip.
     """
 
     kind: Literal["general-flow"] = "general-flow"
-    residual: Literal["linear", "sine", "perceptron"] = "linear"
+    residual: Residual = "linear"
     gain: float = Field(1.0, gt=0, le=100)
 
 
@@ -442,6 +445,11 @@ class Spec(_Frozen):
                 raise ValueError(f"regime {kind} needs the paper's initialisation and no clip, got {self.init.kind}, {self.clip}")
             if kind == "pl-seeds" and self.data.kind != "sphere":
                 raise ValueError(f"regime pl-seeds needs data drawn on the sphere, got {self.data.kind}")
+        if isinstance(self.regime, GeneralFlow | GeneralEuler):
+            if self.regime.residual == "convolution" and (self.q < 3 or self.m % self.q):
+                raise ValueError(f"a convolution needs q >= 3 positions and m a multiple of q, got q={self.q}, m={self.m}")
+            if self.regime.residual == "attention" and self.q % self.m:
+                raise ValueError(f"attention is on m tokens of q/m numbers, got q={self.q}, m={self.m}")
         general = isinstance(self.regime, GeneralFlow)
         if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
             raise ValueError(

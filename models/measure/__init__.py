@@ -2,6 +2,7 @@
 
 from depthlimit.models.measure import (  # noqa: F401
     agreement,
+    branches,
     certificate,
     comparison,
     conservation,
