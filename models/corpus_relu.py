@@ -1,0 +1,39 @@
+"""Instances without smoothness that are followed over depths: chains with ReLU and beside it, and model (3) with ReLU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from depthlimit.models.spec import Spec
+
+_ONE = dict.fromkeys(("d", "dout", "q", "m", "n", "L"), 1)
+
+
+def _chain(name: str, C: float, depths: tuple[int, ...], T: float = 0.25, **scales: float) -> Spec:
+    data = {"kind": "arrays", "arrays": {"inline": [["x", [1, 1], [1.0]], ["y", [1, 1], [C]]]}}
+    regime = {"kind": "relu-ladder", "depths": depths}
+    return Spec.model_validate({**_ONE, "regime": regime, "T": T, "activation": {"name": name, **scales}, "data": data})
+
+
+def _tied(seed: int, T: float) -> Spec:
+    """Model (3) from equal layers."""
+    body: dict[str, Any] = {"d": 2, "dout": 1, "q": 3, "m": 4, "n": 3, "L": 64, "rtol": 1e-11, "T": T, "times": (0.0, T)}
+    data = {"kind": "sphere", "seed": seed, "label_scale": 2.0}
+    regime = {"kind": "depth-ladder", "depths": (4, 8, 16, 32, 64)}
+    return Spec.model_validate(
+        {**body, "regime": regime, "init": {"kind": "paper", "seed": seed}, "activation": {"name": "relu"}, "data": data}
+    )
+
+
+_SHALLOW = (4, 8, 16, 32, 64)
+QUICK = (
+    _chain("relu", 2.0, (8, 16, 32, 64, 128)),
+    _chain("silu", 1.5, _SHALLOW),
+    _tied(0, 0.3),
+)  # in the last no argument changes its sign
+STANDARD = (
+    *(_chain(name, 1.5, _SHALLOW) for name in ("tanh", "gelu")),
+    _chain("gelu", 1.5, _SHALLOW, a=0.5, b=2.0),  # nearer to ReLU
+    _chain("relu", 3.0, (16, 32, 64, 128, 256)),
+    _tied(1, 2.0),  # some do
+)
