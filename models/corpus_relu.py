@@ -25,15 +25,11 @@ def _tied(seed: int, T: float) -> Spec:
     )
 
 
-_SHALLOW = (4, 8, 16, 32, 64)
-QUICK = (
-    _chain("relu", 2.0, (8, 16, 32, 64, 128)),
-    _chain("silu", 1.5, _SHALLOW),
-    _tied(0, 0.3),
-)  # in the last no argument changes its sign
+_DEPTHS = (4, 8, 16, 32, 64)
+QUICK = (_chain("relu", 3.0, _DEPTHS), _chain("silu", 1.5, (2, 4, 8, 16, 32)), _tied(0, 0.3))  # in the last no argument changes its sign
 STANDARD = (
-    *(_chain(name, 1.5, _SHALLOW) for name in ("tanh", "gelu")),
-    _chain("gelu", 1.5, _SHALLOW, a=0.5, b=2.0),  # nearer to ReLU
-    _chain("relu", 3.0, (16, 32, 64, 128, 256)),
+    *(_chain(name, 1.5, _DEPTHS) for name in ("tanh", "gelu")),
+    _chain("gelu", 1.5, _DEPTHS, a=0.5, b=2.0),  # nearer to ReLU
+    _chain("relu", 2.0, (16, 32, 64, 128, 256), T=0.5),
     _tied(1, 2.0),  # some do
 )
