@@ -168,7 +168,7 @@ def _signs(spec: Spec, L: int) -> Array:
 
 def test_arguments_change_their_sign_where_the_corpus_says_so() -> None:
     assert not np.any(np.ptp(_signs(QUICK[2], 8), axis=0))
-    assert np.any(np.ptp(_signs(STANDARD[-1], 8), axis=0))
+    assert np.any(np.ptp(_signs(STANDARD[4], 8), axis=0))
 
 
 # --- independent layers
