@@ -42,9 +42,9 @@ def chain(L: int, x: float, C: float, **more: Any) -> ReluRun:
 # --- derivations
 
 
-@pytest.mark.parametrize("L", [1, 2])
-def test_the_factor_that_the_gradient_lacks_and_the_speed_of_the_flow_as_displayed(L: int) -> None:
-    """The chain written out; on positive arguments σ is the identity, on negative ones 0."""
+def test_the_factor_that_the_gradient_lacks_and_the_speed_of_the_flow_as_displayed() -> None:
+    """The chain of four layers written out; on positive arguments σ is the identity, on negative ones 0."""
+    L = 2
     w = sp.symbols(f"w1:{2 * L + 1}")
     h = x
     for k, weight in enumerate(w, start=1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ from depthlimit.conformance.faults.planting import Fault, claim_fault, scaled
 from depthlimit.models.corpus_relu import QUICK
 from depthlimit.models.implementation import Array
 from depthlimit.models.independent import Outputs
-from depthlimit.models.measure.counterexamples import CounterexamplesRun
 from depthlimit.models.measure.ladder import IidRun
 from depthlimit.models.measure.relu import ReluRun
 from depthlimit.models.measure.relu_ladder import ReluLadderRun
 from depthlimit.models.spec import Spec
 
-_ALONG, _A, _I = "along-trajectory", "a-priori", "instantaneous"
+_ALONG, _I = "along-trajectory", "instantaneous"
 _RELU, _SMOOTH, _TIED = QUICK
 SPECS: dict[str, Spec] = {
     "relu-chains": _RELU,
@@ -76,21 +74,6 @@ def _ladder(chain_: type[ReluRun]) -> type[ReluLadderRun]:
     return Ladder
 
 
-class SmoothToys(CounterexamplesRun):
-    """Toys with a kink have a smooth activation instead."""
-
-    kinked: Mapping[str, Any] = {"name": "gelu", "a": 1.0, "b": 1.0}
-
-
-class SharedDraws(CounterexamplesRun):
-    """Independent layers are equal layers."""
-
-    def layers(self, L: int, tied: bool, rtol: float) -> tuple[Array, Array]:
-        """The start of independent layers at the shallower depth, the end of equal ones."""
-        Z, loss = super().layers(L, tied, rtol)
-        return np.stack([Z[0], np.broadcast_to(Z[1].mean(axis=0), Z[1].shape)]), loss
-
-
 class _TiedOutputs(Outputs):
     def start(self) -> Array:
         """One draw for all layers."""
@@ -146,8 +129,6 @@ FAULTS: tuple[Fault, ...] = (
         scaled(sp.Rational(1, 2)),
     ),
     Fault("chain-changes-sign", NegativeStates.__doc__ or "", ("chain",), (f"relu.argument[sharpened,{_I}]",), runs=NegativeStates),
-    _run("toys-without-kink", SmoothToys, "shallow-toys", f"control.relu-model[explicit,{_ALONG}]", f"hypothesis.sigma-C1[explicit,{_A}]"),
-    _run("layers-averaged-between-depths", SharedDraws, "shallow-toys", f"control.iid-not-cauchy[explicit,{_ALONG}]"),
     _run("outputs-of-tied-draws", TiedDraws, "iid-deep", f"control.iid-outputs[explicit,{_ALONG}]"),
     _run("outputs-like-1-over-L", SmoothDraws, "iid-deep", f"control.iid-outputs[explicit,{_ALONG}]"),
     claim_fault("relu-tied-second-order", "relu-tied", f"control.relu-tied[explicit,{_ALONG}]", "1/L² for 1/L", scaled(sp.Rational(1, 2))),
