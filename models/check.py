@@ -19,7 +19,7 @@ from depthlimit.models.families import FamilyRun
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
-from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
+from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, relu_ladder
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.measure.long_flow import LongRun
@@ -53,6 +53,7 @@ RUNS: dict[str, type] = {
     "kernel-matrix": KernelRun,
     "relu": relu.ReluRun,
     "family": FamilyRun,
+    "relu-ladder": relu_ladder.ReluLadderRun,
     "counterexamples": counterexamples.CounterexamplesRun,
 }
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers

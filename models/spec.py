@@ -354,6 +354,18 @@ class Family(_Frozen):
     arrays: ArraySet
 
 
+class ReluLadder(_Frozen):
+    """The same chain at doubling depths L, followed to T: from its own start, and from equal signs."""
+
+    kind: Literal["relu-ladder"] = "relu-ladder"
+    depths: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
 class Counterexamples(_Frozen):
     """Toy networks at doubling depths in each of which one hypothesis is dropped."""
 
@@ -385,6 +397,7 @@ Regime = Annotated[
     | KernelMatrix
     | Relu
     | Family
+    | ReluLadder
     | Counterexamples,
     Field(discriminator="kind"),
 ]
@@ -467,10 +480,10 @@ class Spec(_Frozen):
             raise ValueError(f"several networks need an initialisation with a seed, got arrays for {self.regime.networks} networks")
         if kind in ("random-matrix", "kernel-matrix") and self.init.kind != "paper":
             raise ValueError(f"regime {kind} needs the paper's initialisation, got {self.init.kind}")
-        if kind in ("relu", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:
+        if kind in ("relu", "relu-ladder", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:
             raise ValueError(f"regime {kind} has d = dout = q = m = n = 1, got {(self.d, self.dout, self.q, self.m, self.n)}")
-        if kind == "relu" and self.data.kind != "arrays":
-            raise ValueError(f"regime relu needs data from arrays, got {self.data.kind}")
+        if kind in ("relu", "relu-ladder") and self.data.kind != "arrays":
+            raise ValueError(f"regime {kind} needs data from arrays, got {self.data.kind}")
         if kind == "counterexamples" and self.T >= 0.25:
             raise ValueError(f"regime counterexamples needs T < 1/4, where one of its flows blows up, got T={self.T}")
         if kind in ("depth-ladder", "euler-scheme", "euler-ladder") and self.init.kind in ("arrays", "iid"):

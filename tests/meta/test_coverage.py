@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1 and 4.2, A.1 to A.4, A.6, B.1 to B.6 and C display stands in the registry.
+"""Every line that Sections 1, 3, 4.1 and 4.2, A.1 to A.4, A.6,, B.1 to B.6, D and C display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -10,8 +10,8 @@ import pytest
 
 from depthlimit.theory.registry import claims
 
-NUMBERED = [*range(1, 37), 45, *range(46, 56)]
-PAGES = {*range(1, 9), *range(14, 26), *range(30, 39)}
+NUMBERED = [*range(1, 37), 45, *range(46, 56)], 55, 56]
+PAGES = {*range(1, 9), *range(14, 26), *range(30, 40)}
 
 # page, display, labels separated by spaces, or the reason in parentheses
 UNNUMBERED: tuple[tuple[int, str, str], ...] = (
@@ -164,6 +164,16 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (38, "P(λ_min(M) >= λ_min(E(M|X))/2|X)", "lemma21.half"),
     (38, "P(λ_min(M) >= mη²/16)", "lemma21.event"),
     (38, "P(λ_min(M) >= mη²/16) >= ... three lines", "lemma21.product lemma21.union"),
+    (39, "h_0 = x, h_{k+1} = h_k + σ(w_{k+1}h_k)/2L", "relu.argument relu.product"),
+    (39, "w_k(0) = (-1)^k/2L, at distance O(1/L)", "relu.start"),
+    (39, "h_k >= 0, arguments of σ, w_{2k+1}(t) = w_{2k+1}(0)", "relu.argument relu.odd"),
+    (39, "h_{2L} = Π(1 + w_{2j}/2L) x", "relu.product"),
+    (39, "dw_{2k}/dt = -∂ℓ/∂w_{2k} = ...", "relu.gradient relu.unscaled"),
+    (39, "the parameters on even layers coincide", "relu.symmetry"),
+    (39, "dw/dt = ...", "relu.ode"),
+    (39, "w(t) tends to w* > 0; Grönwall's inequality for y", "relu.decay relu.limit"),
+    (39, "w* >= 2 log C, and the distance is Ω(1)", "relu.limit-bound relu.gap"),
+    (39, "Proposition 7 for any start with successive weights O(1/L) apart", "relu.smooth relu.ladder-ratio prop7.gap"),
 )  # fmt: skip
 
 

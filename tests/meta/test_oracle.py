@@ -111,6 +111,7 @@ def test_every_regime_that_asks_an_implementation_is_part_of_a_run() -> None:
         "random-matrix",
         "kernel-matrix",
         "relu",
+        "relu-ladder",
         "counterexamples",
         "pl-seeds",
     }  # take one by their signature and ask it nothing

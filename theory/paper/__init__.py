@@ -23,6 +23,7 @@ from depthlimit.theory.paper import appendix_d
 from depthlimit.theory.paper import section3
 from depthlimit.theory.paper import section43
 from depthlimit.theory.paper import hypotheses, branches
+from depthlimit.theory.paper import relu_limit
 from depthlimit.theory.paper import conservation
 from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped

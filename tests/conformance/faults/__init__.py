@@ -28,6 +28,7 @@ from depthlimit.conformance.faults import (
     odes,
     planting,
     prop5,
+    relu,
     statements,
     steps,
     variational,
@@ -50,7 +51,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long, arzela, branches),
+    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long, arzela, branches, relu),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
 _COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")
