@@ -293,6 +293,16 @@ class GeneralLong(GeneralFlow):
     radius: float = Field(gt=0, le=10)
 
 
+class LimitMap(GeneralFlow):
+    """The right-hand side (42) of continuous-depth training at (Z, A, B) and at (Z + ζ, A + α, B + β), not trained: Theorem 14's proof.
+
+    init: Z(s) = Z0 + s Z1, A and B, of which the network of L layers takes Z_k = Z(k/L). shift: α = A (q,d), ζ = Z0 + s Z1, β = B (dout,q).
+    """
+
+    kind: Literal["limit-map"] = "limit-map"  # type: ignore[assignment]
+    shift: ArraySet
+
+
 class LongFlow(LocalPL):
     """A certified instance as in `LocalPL` followed until the loss is 1e-12 of what it was: `times` must reach so far."""
 
@@ -359,6 +369,7 @@ Regime = Annotated[
     | PLSeeds
     | GeneralFlow
     | GeneralLong
+    | LimitMap
     | LongFlow
     | OneState
     | RandomMatrix
@@ -426,9 +437,7 @@ class Spec(_Frozen):
                 raise ValueError(f"regime pl-seeds needs data drawn on the sphere, got {self.data.kind}")
         general = isinstance(self.regime, GeneralFlow)
         if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
-            raise ValueError(
-                f"regimes general-flow and general-long, and no other, need init affine or arrays, got {self.init.kind} for {kind}"
-            )
+            raise ValueError(f"regimes of general networks, and no other, need init affine or arrays, got {self.init.kind} for {kind}")
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
         if isinstance(self.regime, GeneralLong | LongFlow) and self.train != "AVWB":

@@ -17,6 +17,7 @@ from depthlimit.models.measure import (  # noqa: F401
     kernel,
     ladder,
     lemma21,
+    limit_map,
     long_flow,
     momentum,
     network,
