@@ -19,11 +19,10 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from depthlimit.models import general_run
+from depthlimit.models.chebyshev import basis, points
 from depthlimit.models.clip import project
-from depthlimit.models.consistency import points
 from depthlimit.models.data import ArrayStore, expect_shapes, inputs
 from depthlimit.models.flow import Block, solve
 from depthlimit.models.general import Bounds, residual_branch
@@ -224,7 +223,7 @@ class Continuum:
 
     def along(self, s: Array) -> Array:
         """∫_0^s of values at the points [S N]; exactly 0 at s = 0."""
-        T = chebyshev.chebvander(2 * s - 1, self.N) - (-1.0) ** np.arange(self.N + 1)
+        T = basis(s, self.N + 1) - (-1.0) ** np.arange(self.N + 1)
         return np.asarray(T @ self.integral)
 
     def _picard(self, start: Array, matrix: Array, slope: Callable[[Array], Array]) -> Array:
