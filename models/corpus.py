@@ -310,7 +310,7 @@ NETWORKS = (
 _QUICK = (
     *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
     *(RANDOM_MATRIX + corpus_kernel.KERNEL_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
-    *(corpus_prop5.PROP5 + corpus_certificate.QUICK + corpus_long.QUICK + tuple(corpus_limitsteps.LIMIT_MAPS.values())),
+    *(corpus_prop5.PROP5 + corpus_certificate.QUICK + corpus_long.QUICK + corpus_limitsteps.ALL),
 )
 _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
     "quick": _QUICK,

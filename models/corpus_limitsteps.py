@@ -4,6 +4,8 @@ states    f = hz, z and z̃ the same number: the states part by |α||x|e^{z}, an
 weights   f = hz, z = 0 and z̃ a small number: they part by K₂|ζ|
 slope     f = hz with a slope in s: C_Z/L is most of the distance of Z^L from Z
 plane     f = Zh, Z no symmetric matrix, so that the transpose tells; two samples, three states
+
+Those of `TRAINED` are followed for a while, with and without a clip.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ def _given(**arrays: Any) -> dict[str, Any]:
 
 
 def _pair(residual: str, d: int, dout: int, q: int, L: int, n: int, shift: dict[str, Any], *, m: int = 1, **more: Any) -> Spec:
-    sizes = {"d": d, "dout": dout, "q": q, "m": m, "L": L, "n": n, "times": (0.0,)}
+    sizes = {"d": d, "dout": dout, "q": q, "m": m, "L": L, "n": n, "times": (0.0, more["T"]) if "T" in more else (0.0,)}
     return Spec.model_validate({"regime": {"kind": "limit-map", "residual": residual, "shift": shift}, **sizes, **more})
 
 
@@ -49,4 +51,9 @@ LIMIT_MAPS = {
     "sine": _generic("sine", 2, 1, 2, 1, 3, 2, 2),
     "perceptron": _generic("perceptron", 2, 1, 2, 4, 2, 12, 3, m=3, clip={"kind": "smooth", "radius": 0.2}),
 }
+TRAINED = {
+    "trained-plane": _generic("linear", 1, 1, 2, 1, 2, 4, 4, T=0.1),
+    "trained-perceptron": _generic("perceptron", 1, 1, 2, 1, 2, 8, 5, m=2, T=0.25, clip={"kind": "smooth", "radius": 1.0}),
+}
+ALL = (*LIMIT_MAPS.values(), *TRAINED.values())
 WITNESSES = {"eq44-witness": LIMIT_MAPS["plane"], "a5-adjoint-witness": LIMIT_MAPS["states"]}

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -29,11 +30,27 @@ from depthlimit.models.general import Bounds, residual_branch
 from depthlimit.models.residual import transposed
 from depthlimit.models.rounding import euclid, gamma
 from depthlimit.models.spec import LimitMap, Spec
+from depthlimit.models.training_limit import ContinuousDepth, problem
 from depthlimit.theory.quantity import Array
 
 POINTS = 40
 _ITERATIONS = 200
 _SETTLED = 4 * np.finfo(float).eps
+
+
+class InDepth(Protocol):
+    """A (q,d), B (dout,q) and Z, a function of s."""
+
+    @property
+    def A(self) -> Array:
+        """[q d]."""
+
+    @property
+    def B(self) -> Array:
+        """[dout q]."""
+
+    def weights(self, s: Array) -> Array:
+        """Z(s) [S p] for s [S]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +95,9 @@ def state_at(s: Fraction, L: int) -> int:
 
 
 class LimitMapRun:
-    """One `limit-map` Spec: `here` is (Z, A, B), `there` the shifted one."""
+    """One `limit-map` Spec: `here` is (Z, A, B), `there` the shifted one; `dynamics` is how `training_limit` trains from the first."""
+
+    dynamics: type[ContinuousDepth] = ContinuousDepth
 
     def __init__(self, spec: Spec, arrays: ArrayStore, implementation: object = None) -> None:
         assert isinstance(spec.regime, LimitMap)
@@ -87,6 +106,7 @@ class LimitMapRun:
         self.x, self.y = inputs(spec, arrays)
         given, shift = general_run.coefficients(spec, arrays), arrays.resolve(spec.regime.shift)
         expect_shapes("regime.shift", shift, {k: a.shape for k, a in given.items()})
+        self.problem = problem(spec, arrays)
         self.here, self.there = (Parameters(*(given[k] + c * shift[k] for k in ("A", "B", "Z0", "Z1"))) for c in (0, 1))
 
     # --- the equations; planted faults override these
@@ -214,7 +234,7 @@ class LimitMapRun:
 class Continuum:
     """H, P and their relatives for one (Z, A, B), on N points."""
 
-    def __init__(self, run: LimitMapRun, params: Parameters, N: int) -> None:
+    def __init__(self, run: LimitMapRun, params: InDepth, N: int) -> None:
         self.run, self.params, self.N = run, params, N
         self.s, self.integral = points(N)
         self.inner, self.total = self.along(self.s), self.along(np.ones(1))[0]
@@ -309,3 +329,10 @@ class Continuum:
         """What stands inside π in (40) and (41)."""
         H, residual = self.output
         return self.run.inside_A(self.adjoint(np.zeros(1))[0]), self.run.inside_B(residual, H)
+
+    def descent(self, s: Array) -> tuple[Array, ...]:
+        """(38) at s [S p], (40) and (41), π included and each as vectors, with the gradient by forward mode for P."""
+        (H, residual), P = self.output, self.gradient(np.append(s, 0.0))
+        inside = self.run.inside_Z(self.hidden(s), self.params.weights(s), P[:-1])
+        ends = self.run.inside_A(P[-1]), self.run.inside_B(residual, H)
+        return self.run.projected(inside), *(self.run.projected(e.ravel()) for e in ends)

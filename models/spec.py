@@ -440,8 +440,8 @@ class Spec(_Frozen):
             raise ValueError(f"regimes of general networks, and no other, need init affine or arrays, got {self.init.kind} for {kind}")
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
-        if isinstance(self.regime, GeneralLong | LongFlow) and self.train != "AVWB":
-            raise ValueError(f"regime {kind} trains A and B too, as Definition 1 has it, got train={self.train}")
+        if isinstance(self.regime, GeneralLong | LongFlow | LimitMap) and self.train != "AVWB":
+            raise ValueError(f"regime {kind} trains A and B too, got train={self.train}")
         if general and self.activation.name == "relu":
             raise ValueError("f is C2 in (11), got activation relu")
         if kind == "iid-ladder" and self.init.kind != "iid":

@@ -18,6 +18,7 @@ from depthlimit.models.measure import (  # noqa: F401
     ladder,
     lemma21,
     limit_map,
+    limit_path,
     long_flow,
     momentum,
     network,

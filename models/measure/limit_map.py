@@ -95,7 +95,7 @@ def _read(run: LimitMapRun) -> tuple[Array, ...]:
     return tuple(np.array(read).T)
 
 
-@measures("Z_gap_s", "h_gap_s", "h_shift", "p_gap_s", "p_gap_printed", "h_gap_37", "p_gap_37", on=LimitMapRun)
+@measures("Z_gap_s", "h_gap_s", "h_shift", "p_gap_s", "P_norm", "p_gap_printed", "h_gap_37", "p_gap_37", on=LimitMapRun)
 def convergence(run: LimitMapRun) -> Mapping[str, Field]:
     """Distances of the network's functions of s from the continuous ones, at both ends of each piece."""
     s = np.array([p.s for p in run.pieces])
@@ -108,6 +108,7 @@ def convergence(run: LimitMapRun) -> Mapping[str, Field]:
         "h_gap_s": _both(run, lambda c, _: euclid(h[floor] - c.hidden(s)), LN, R),
         "h_shift": Field(euclid(h[k] - h[floor]), np.full((len(s), run.spec.n), run.rounding(R)), LN),
         "p_gap_s": _both(run, lambda c, _: euclid(p[floor] - c.adjoint(s)), LN, D),
+        "P_norm": _both(run, lambda c, _: np.maximum(euclid(p[floor]), euclid(c.adjoint(s))), LN, D),
         "p_gap_printed": _both(run, lambda c, _: euclid(p[floor] - c.adjoint(s, printed=True)), LN, D),
         "h_gap_37": _both(run, lambda c, _: euclid(h[before] - c.hidden(s)).max(axis=-1), LAYER, R),
         "p_gap_37": _both(run, lambda c, _: euclid(p[after] - c.adjoint(s)).max(axis=-1), LAYER, D),

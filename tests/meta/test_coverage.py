@@ -94,6 +94,7 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (27, "P(1) = 2Bᵀ(BH(1) - y), ∂P/∂s = ∂₁f P", "a5.adjoint eq44.adjoint"),
     (27, "∂Z_k/∂t = π(-(1/n)Σ∂₂f(h_{k-1}, Z_k)ᵀp_k)", "eq5.general-Z eq15.general-Z eq37.velocity"),
     (27, "the term inside π, by H^L and P^L", "eq37.velocity"),
+    (27, "(P^L) is uniformly bounded", "a5.bounded"),
     (27, "the limit of the right-hand side of (37)", "a5.velocity"),
     (28, "‖(Z, A, B)‖ = sup‖Z(s)‖ + ‖A‖₂ + ‖B‖₂", "(defines a norm; that norm is what eq42.lipschitz uses)"),
     (29, "‖H̃ - H‖ <= ... two lines", "a5.integral"),

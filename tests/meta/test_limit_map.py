@@ -109,6 +109,14 @@ def test_corollary_12_applies_to_the_recurrence_read_downwards() -> None:
     assert sp.expand(sp.diff(P, s) + J * P) == 0
 
 
+def test_a_subsequence_read_as_it_is_printed_has_another_limit() -> None:
+    """L steps of 1/L with the first L parameters of a network of φ(L) = L² layers, 𝒵(s) = s, against its own φ(L) steps."""
+    for L in (40, 80):
+        k = np.arange(1, L**2 + 1) / L**2
+        assert abs(np.prod(1 + k[:L] / L) - 1) < 1 / L
+        assert abs(np.prod(1 + k / L**2) - np.exp(0.5)) < 1 / L
+
+
 @pytest.mark.parametrize(("sign", "transposed", "constant"), [(-1, True, True), (1, False, False), (1, True, False), (-1, False, False)])
 def test_only_the_corrected_backward_equation_conserves_the_pairing(sign: int, transposed: bool, constant: bool) -> None:
     """d/ds <P, Φ> = <P', Φ> + <P, ∂₁f Φ> vanishes for P' = -∂₁fᵀP and no other of the four."""

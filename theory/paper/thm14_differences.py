@@ -23,6 +23,20 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
         "depthlimit explain eq39.start",
     ),
     (
+        "d-thm14-subsequence",
+        Source(_14, "proof", "", 26),
+        r"\text{Corollary 12 with } \theta_k^L = Z_k^{\phi(L)},\ \Theta = \mathcal Z^\phi,\ a^L = A^{\phi(L)}x",
+        r"\text{Corollary 12 along the depths } \phi(L),\ L\in\mathbb N^*: \theta_k^{\phi(L)} = Z_k^{\phi(L)},\ 1\le k\le\phi(L)",
+        _HARMLESS,
+        "None: the networks of the subsequence have φ(L) layers and steps 1/φ(L). The same index is meant on page 27.",
+        (
+            "The next sentence of the proof has 1 <= k <= φ(L), where (32) has L steps of 1/L.",
+            "By hand, and in the tests of the suite, for f = zh, 𝒵(s) = s and φ(L) = L²: the first L parameters with steps 1/L tend to H(1)"
+            " = H(0) and not to e^{1/2}H(0).",
+        ),
+        "depthlimit explain a5.hidden",
+    ),
+    (
         "d-thm14-adjoint-space",
         Source(_14, "proof", "", 27),
         r"2B^\phi(t)^\top(B^\phi(t)H^\phi(1,t)-y) \in \mathbb R^d",

@@ -52,6 +52,7 @@ h_shift = measured(
     "h_shift", r"\|h_{\lfloor(L-1)s\rfloor+1}-h_{\lfloor Ls\rfloor}\|", LN, "distance of the hidden states of two index maps"
 )
 p_gap_s = measured("p_gap_s", r"\|P^L(s)-P(s)\|", LN, "distance of p_{⌊Ls⌋} from the solution of the corrected backward ODE")
+P_norm = measured("P_norm", r"\max(\|P^L(s)\|,\|P(s)\|)", LN, "the larger norm of p_{⌊Ls⌋} and of the solution of the backward ODE")
 p_gap_printed = measured("p_gap_printed", r"\|P^L(s)-P(s)\|", LN, "distance of p_{⌊Ls⌋} from the solution of the printed backward ODE")
 h_gap_37 = measured("h_gap_37", r"\max_i\|h_{\lfloor(L-1)s\rfloor,i}-H_i(s)\|", LAYER, "distance of the state in (37) from that in (38)")
 p_gap_37 = measured(
@@ -78,6 +79,17 @@ _slopes = {
         ("Z", r"\zeta", r"\int\langle\tfrac1n\sum_i\partial_2f(H_i,\mathcal Z)^\top P_i,\zeta\rangle ds"),
         ("A", r"\alpha", r"\langle\tfrac1n\sum_iP_i(0)x_i^\top,\alpha\rangle"),
         ("B", r"\beta", r"\langle\tfrac2n\sum_i(BH_i(1)-y_i)H_i(1)^\top,\beta\rangle"),
+    )
+}
+_paths = {
+    k: (
+        measured(f"{k}_moved", rf"{letter}(t)-{letter}(0)", axes, f"change of {k} in training, by a spectral method in depth"),
+        measured(f"{k}_moved_by", rf"\int_0^t\partial_t{letter}", axes, f"integral of what ({number}) says of {k} along it"),
+    )
+    for k, letter, axes, number in (
+        ("Z", r"\mathcal Z", ("time", "layer", "component"), 38),
+        ("A", "A", ("time", "component"), 40),
+        ("B", "B", ("time", "component"), 41),
     )
 }
 H_apart = measured("H_apart", r"\|\tilde H_i(s)-H_i(s)\|", LN, "distance of the states of two parameters")
@@ -219,6 +231,18 @@ for _edition, _P, _gap, _expect, _also in (
         note=_NOTE if _expect else "",
     )
 step(
+    "a5.bounded",
+    P_norm,
+    "<=",
+    D_P,
+    27,
+    r"(P^{\phi(L)})_{L\in\mathbb N^*} \text{ is uniformly bounded}",
+    "Backward states and the solution of the backward ODE are at most D_P.",
+    edition="explicit",
+    premises=("eq13.general-layer", "eq13.general-last", "eq44.adjoint"),
+    tool=Tool.GRONWALL,
+)
+step(
     "eq37.velocity",
     velocity_37,
     "=",
@@ -271,6 +295,20 @@ for _k, _number, _tex in (
         tool=Tool.CHAIN_RULE,
         inputs="along-trajectory",
         note="" if _k == "B" else "With the corrected P of (44).",
+    )
+for _k, _number in (("Z", 38), ("A", 40), ("B", 41)):
+    step(
+        f"eq{_number}.path",
+        _paths[_k][0],
+        "=",
+        _paths[_k][1],
+        28,
+        rf"\{'mathcal Z' if _k == 'Z' else 'mathrm ' + _k}^\phi(t) \text{{ solves }} ({_number})",
+        f"{_k}, trained in continuous depth, moves by the integral of ({_number}), π included, with gradients that do not use (44).",
+        f"({_number})",
+        premises=(f"eq{_number}.descent",),
+        tool=Tool.CHAIN_RULE,
+        inputs="along-trajectory",
     )
 step(
     "a5.integral",

@@ -85,6 +85,7 @@ RULES: dict[str, Rule] = {
     "a5.hidden": _hidden,
     "a5.shift": lambda line: chain_rule((S.K1 * S.R, 1 / Q.L)),
     "a5.adjoint": _adjoint,
+    "a5.bounded": lambda line: S.D_P,  # derived among the constants
     "a5.velocity": _velocity,
     "a5.integral": lambda line: triangle(_one + _two, {_one: S.start_apart, _two: S.f_integral}),
     "a5.split": lambda line: triangle(_one + _two, {_one: S.f_apart_Z, _two: S.f_apart_H}),

@@ -11,15 +11,16 @@ import sympy as sp
 
 from depthlimit.conformance.faults.planting import Fault, claim_fault, scaled
 from depthlimit.models import general_run
-from depthlimit.models.corpus_limitsteps import LIMIT_MAPS
+from depthlimit.models.corpus_limitsteps import LIMIT_MAPS, TRAINED
 from depthlimit.models.limit_map import LimitMapRun, Piece
 from depthlimit.models.spec import Spec
+from depthlimit.models.training_limit import Arrays, ContinuousDepth
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper import thm14_steps as S
 from depthlimit.theory.quantity import Array
 
-SPECS: dict[str, Spec] = {f"map-{name}": spec for name, spec in LIMIT_MAPS.items()}
+SPECS: dict[str, Spec] = {f"map-{name}": spec for name, spec in (LIMIT_MAPS | TRAINED).items()}
 _HALF = sp.Rational(1, 2)
 
 
@@ -179,6 +180,50 @@ class FrozenWeights(LimitMapRun):
         return other.reference
 
 
+class _PrintedDepth(ContinuousDepth):
+    def adjoint(self, H: Array, last: Array, Z: Array, B: Array) -> tuple[Array, Array]:
+        """By ∂P/∂s = ∂₁f P."""
+        J = self.problem.branch.state_jacobian(H, Z[:, None, :])
+        end = 2 * (last @ B.T - self.problem.y) @ B
+
+        def slope(P: Array) -> Array:
+            return -np.asarray(np.einsum("...ab,...b->...a", J, P))
+
+        P = self._picard(end, self.total - self.along, slope)
+        return P, end + np.tensordot(self.total, slope(P), axes=1)
+
+
+class TrainedAsPrinted(LimitMapRun):
+    """Continuous depth is trained with the backward ODE as printed."""
+
+    dynamics = _PrintedDepth
+
+
+class _SumDepth(ContinuousDepth):
+    def gradient(self, params: Arrays) -> tuple[float, dict[str, Array]]:
+        """n times the gradients."""
+        loss, g = super().gradient(params)
+        return loss, {k: len(self.problem.x) * v for k, v in g.items()}
+
+
+class TrainedOnTheSum(LimitMapRun):
+    """Continuous depth is trained on the sum of samples, not on their mean."""
+
+    dynamics = _SumDepth
+
+
+class _UnclippedDepth(ContinuousDepth):
+    def descent(self, g: Arrays) -> dict[str, Array]:
+        """-∇ℓ."""
+        return {k: -v for k, v in g.items()}
+
+
+class TrainedUnclipped(LimitMapRun):
+    """Continuous depth is trained without the clip."""
+
+    dynamics = _UnclippedDepth
+
+
 _PRINTED, _SHARP, _A, _I, _ALONG, _EXPLICIT = (
     "as-printed,a-priori",
     "sharpened,a-priori",
@@ -189,6 +234,7 @@ _PRINTED, _SHARP, _A, _I, _ALONG, _EXPLICIT = (
 )
 _44, _44_LIMIT = "eq44.adjoint[corrected,along-trajectory]", f"a5.adjoint[{_A}]"
 _38, _40, _41 = (f"eq{k}.descent[{_ALONG}]" for k in (38, 40, 41))
+_PATHS = tuple(f"eq{k}.path[{_ALONG}]" for k in (38, 40, 41))
 _37 = f"eq37.velocity[{_I}]"
 
 
@@ -229,8 +275,12 @@ FAULTS: tuple[Fault, ...] = (
     _run("other-pieces", OtherPieces, "plane", _37),
     _run("plain-gradient", PlainGradient, "plane", _37),
     _run("frozen-weights", FrozenWeights, "slope", f"eq43.state[{_ALONG}]"),
+    _run("trained-as-printed", TrainedAsPrinted, "trained-plane", *_PATHS[:2]),
+    _run("trained-on-the-sum", TrainedOnTheSum, "trained-plane", *_PATHS),
+    _run("trained-unclipped", TrainedUnclipped, "trained-perceptron", *_PATHS),
     _line("start-second-order", "slope", f"eq39.start[{_EXPLICIT}]", "C_Z/L² for C_Z/L", scaled(1 / Q.L)),
     *(_line(f"{name}-halved", "states", f"a5.{name}[{_EXPLICIT}]", "half of it", scaled(_HALF)) for name in ("hidden", "shift")),
+    _line("bound-halved", "states", f"a5.bounded[{_EXPLICIT}]", "half of it", scaled(_HALF)),
     _line("adjoint-halved", "states", _44_LIMIT, "half of it", scaled(_HALF)),
     *(
         _line(f"velocity-without-{name}", spec, "a5.velocity[explicit,instantaneous]", f"no distance of {name}", _without(symbol))
