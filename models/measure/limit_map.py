@@ -95,7 +95,7 @@ def _read(run: LimitMapRun) -> tuple[Array, ...]:
     return tuple(np.array(read).T)
 
 
-@measures("Z_gap_s", "h_gap_s", "h_shift", "p_gap_s", "P_norm", "p_gap_printed", "h_gap_37", "p_gap_37", on=LimitMapRun)
+@measures("Z_gap_s", "h_gap_s", "h_shift", "p_gap_s", "p_gap_printed", "h_gap_37", "p_gap_37", on=LimitMapRun)
 def convergence(run: LimitMapRun) -> Mapping[str, Field]:
     """Distances of the network's functions of s from the continuous ones, at both ends of each piece."""
     s = np.array([p.s for p in run.pieces])
@@ -108,7 +108,6 @@ def convergence(run: LimitMapRun) -> Mapping[str, Field]:
         "h_gap_s": _both(run, lambda c, _: euclid(h[floor] - c.hidden(s)), LN, R),
         "h_shift": Field(euclid(h[k] - h[floor]), np.full((len(s), run.spec.n), run.rounding(R)), LN),
         "p_gap_s": _both(run, lambda c, _: euclid(p[floor] - c.adjoint(s)), LN, D),
-        "P_norm": _both(run, lambda c, _: np.maximum(euclid(p[floor]), euclid(c.adjoint(s))), LN, D),
         "p_gap_printed": _both(run, lambda c, _: euclid(p[floor] - c.adjoint(s, printed=True)), LN, D),
         "h_gap_37": _both(run, lambda c, _: euclid(h[before] - c.hidden(s)).max(axis=-1), LAYER, R),
         "p_gap_37": _both(run, lambda c, _: euclid(p[after] - c.adjoint(s)).max(axis=-1), LAYER, D),
@@ -164,14 +163,11 @@ def _up_to(value: Callable[[Array], Array], nodes: int) -> Array:
     return np.concatenate([np.zeros((1, each.shape[1])), np.cumsum(each, axis=0)])
 
 
-@measures("H_apart", "f_apart", "f_integral", "f_apart_Z", "f_apart_H", "H_integral", "P_apart", "map_apart", on=LimitMapRun)
+@measures("H_apart", "f_apart", "f_integral", "H_integral", "P_apart", "map_apart", on=LimitMapRun)
 def two_parameters(run: LimitMapRun) -> Mapping[str, Field]:
     """Distances of what belongs to two parameters; integrals of norms with 16 points an interval, their error from 8."""
-    f, R, K, D = run.branch.value, run.state_bound, run.suprema, _adjoint_size(run)
+    R, K, D = run.state_bound, run.suprema, _adjoint_size(run)
     speed = float(K.state) * R
-
-    def mixed(here: Continuum, there: Continuum) -> Array:
-        return f(there.hidden(NINE), here.params.weights(NINE)[:, None, :])
 
     def integral(value: Callable[[Continuum, Continuum, Array], Array], size: float) -> Field:
         found = _both(run, lambda a, b: _up_to(lambda r: value(a, b, r), 16), LN, size)
@@ -188,8 +184,6 @@ def two_parameters(run: LimitMapRun) -> Mapping[str, Field]:
         "H_apart": _both(run, lambda a, b: euclid(b.hidden(NINE) - a.hidden(NINE)), LN, R),
         "f_apart": _both(run, lambda a, b: euclid(b.speed(NINE) - a.speed(NINE)), LN, speed),
         "f_integral": integral(lambda a, b, r: euclid(b.speed(r) - a.speed(r)), speed),
-        "f_apart_Z": _both(run, lambda a, b: euclid(b.speed(NINE) - mixed(a, b)), LN, speed),
-        "f_apart_H": _both(run, lambda a, b: euclid(mixed(a, b) - a.speed(NINE)), LN, speed),
         "H_integral": integral(lambda a, b, r: euclid(b.hidden(r) - a.hidden(r)), R),
         "P_apart": _both(run, lambda a, b: euclid(b.adjoint(NINE) - a.adjoint(NINE)), LN, D),
         "map_apart": _both(run, values, (), run.gain * (D * (float(K.parameter) + float(np.max(euclid(run.x)))) + 2 * D)),

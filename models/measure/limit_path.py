@@ -45,8 +45,8 @@ class At:
         return np.asarray(basis(s, self.solution.dynamics.N) @ self.solution.coefficients[self.j])
 
 
-def _paths(run: LimitMapRun, N: int, rtol: float) -> list[tuple[Array, Array, Array]]:
-    """Of Z at nine s, A and B: change, integral and what its last coefficients hold, each [T-1 ...], by a solution on N points."""
+def _paths(run: LimitMapRun, N: int, rtol: float) -> tuple[Array, Array, Array]:
+    """Of A, Z at nine s and B [T-1 C]: change, integral and what its last coefficients hold, by a solution on N points."""
     times, (s, integral) = np.array(run.spec.times), points(NODES)
     inner = times[:-1, None] + np.diff(times)[:, None] * np.sort(s)
     stops = np.unique(np.concatenate([times, inner.ravel()]))
@@ -54,31 +54,23 @@ def _paths(run: LimitMapRun, N: int, rtol: float) -> list[tuple[Array, Array, Ar
     saved = [At(solution, j) for j in np.searchsorted(stops, times)]
     slopes = [Continuum(run, At(solution, j), 2 * POINTS).descent(NINE) for j in np.searchsorted(stops, inner.ravel())]
     total, tail = (basis(np.ones(1), NODES + 1) @ integral)[0][::-1], transform(NODES)[1][-2:, ::-1]
-    found = []
-    for i, values in enumerate(([p.weights(NINE) for p in saved], [p.A.ravel() for p in saved], [p.B.ravel() for p in saved])):
-        state = np.stack(values)
-        slope = np.stack([v[i] for v in slopes]).reshape(len(times) - 1, NODES, *state.shape[1:])
-        width = np.diff(times).reshape(-1, *[1] * (state.ndim - 1))
-        each, rest = (np.einsum(f"{k}n,tn...->t{k}...", w, slope) for k, w in (("", total), ("k", tail)))
-        found.append((state[1:] - state[:1], np.cumsum(width * each, axis=0), np.cumsum(width * np.abs(rest).sum(axis=1), axis=0)))
-    return found
+    state = np.stack([np.concatenate([p.A.ravel(), p.weights(NINE).ravel(), p.B.ravel()]) for p in saved])
+    slope = np.stack([np.concatenate([A, Z.ravel(), B]) for Z, A, B in slopes]).reshape(len(times) - 1, NODES, -1)
+    width = np.diff(times)[:, None]
+    each, rest = np.einsum("n,tnc->tc", total, slope), np.abs(np.einsum("kn,tnc->ktc", tail, slope)).sum(axis=0)
+    return state[1:] - state[:1], np.cumsum(width * each, axis=0), np.cumsum(width * rest, axis=0)
 
 
-@measures(*(f"{k}_moved{by}" for k in "ZAB" for by in ("", "_by")), on=LimitMapRun)
+@measures("depth_moved", "depth_moved_by", on=LimitMapRun)
 def paths(run: LimitMapRun) -> Mapping[str, Field]:
-    """See the module."""
+    """See the module; nothing where the Spec has no time but 0."""
     if len(run.spec.times) == 1:
-        sizes = {"Z": (0, 9, run.branch.p), "A": (0, run.here.A.size), "B": (0, run.here.B.size)}
-        return {f"{k}_moved{by}": _field(np.zeros(sizes[k]), np.zeros(sizes[k][:-1])) for k in "ZAB" for by in ("", "_by")}
+        size = run.here.A.size + 9 * run.branch.p + run.here.B.size
+        return dict.fromkeys(("depth_moved", "depth_moved_by"), Field(np.zeros((0, size)), np.zeros(0), ("time", "component")))
     rtol = flow.local_tolerance(run.spec.network())
-    fine, rough = (_paths(run, N, tolerance) for N, tolerance in ((POINTS * 3 // 2, rtol), (POINTS, 10 * rtol)))
-    found = {}
-    for k, (moved, by, rest), (other, other_by, _) in zip("ZAB", fine, rough, strict=True):
-        rounding = run.rounding(float(np.max(euclid(moved))))
-        found[f"{k}_moved"] = _field(moved, euclid(moved - other) + rounding)
-        found[f"{k}_moved_by"] = _field(by, euclid(by - other_by) + euclid(rest) + rounding)
-    return found
-
-
-def _field(values: Array, radius: Array) -> Field:
-    return Field(values, radius, ("time", "layer", "component")[:: 1 if values.ndim == 3 else 2])
+    (moved, by, rest), (other, other_by, _) = (_paths(run, N, t) for N, t in ((POINTS * 3 // 2, rtol), (POINTS, 10 * rtol)))
+    rounding = run.rounding(float(np.max(euclid(moved))))
+    return {
+        "depth_moved": Field(moved, euclid(moved - other) + rounding, ("time", "component")),
+        "depth_moved_by": Field(by, euclid(by - other_by) + euclid(rest) + rounding, ("time", "component")),
+    }

@@ -20,7 +20,7 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
             "[0, ∞] is no subset of R_+.",
             "The same page asks for a solution of the gradient flow on I, which has a value at every point of I.",
         ),
-        "depthlimit explain eq39.start",
+        "depthlimit explain a5.eq39",
     ),
     (
         "d-thm14-subsequence",
@@ -47,7 +47,7 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
             "B lies in R^{d'×q} by Theorem 14 (i), so Bᵀ maps R^{d'} to R^q.",
             "Instances with d < q: the adjoint that forward mode finds has q components, and equals P(1) at s = 1.",
         ),
-        "depthlimit explain eq44.adjoint",
+        "depthlimit explain a5.eq44",
     ),
     (
         "d-thm14-pairs",
@@ -56,8 +56,8 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
         r"\text{Corollary 12 for } u_k = p_{\phi(L)-k} \text{ with } \theta_k^L = (h_{\phi(L)-k}^{\phi(L)}, Z_{\phi(L)-k+1}^{\phi(L)}),\ "
         r"\Theta(s) = (H^\phi(1-s), \mathcal Z^\phi(1-s)),\ g = \partial_1f(h,Z)^\top p",
         _FALSE,
-        "The corollary speaks of recurrences that go up in k from U(0) = a, (13) goes down from p_L. As printed it yields a limit that is "
-        "a at s = 0; read down in k it yields P, and the minus that the printed backward ODE lacks.",
+        "The corollary speaks of recurrences that go up in k from U(0) = a, (13) goes down from p_L. Read as it stands it yields a limit that "
+        "is a at s = 0; read down in k it yields P, and the minus that the printed backward ODE lacks.",
         (
             "Indices put into (13) by SymPy in the tests of the suite: u_{k+1} = u_k + ∂₁f(h_{L-k-1}, Z_{L-k})ᵀu_k/L.",
             "Planted faults: the recurrence run upwards from p_L, and (13) with (h_k, Z_k) in place of (h_{k-1}, Z_k), are both refuted "
@@ -108,7 +108,7 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
             "By hand: for f = zh an absolutely continuous H > 0 with H' = 𝒵H almost everywhere makes 𝒵 = H'/H measurable.",
             "Lemma 17 itself asks that r ↦ g(u, r) be measurable, which 1_S(r)u with S no measurable set is not.",
         ),
-        "depthlimit explain eq42.lipschitz",
+        "depthlimit explain a5.eq42",
     ),
     (
         "d-thm14-compact",

@@ -21,7 +21,7 @@ from depthlimit.theory.paper.prop7_quantities import K_pi
 from depthlimit.theory.registry import quantity, register
 
 N_, LN, LNC = ("sample",), ("layer", "sample"), ("layer", "sample", "component")
-LAYER, LC = ("layer",), ("layer", "component")
+LAYER, LC, TC = ("layer",), ("layer", "component"), ("time", "component")
 REGIMES = ("limit-map",)
 ITEM = "Theorem 14"
 
@@ -52,7 +52,6 @@ h_shift = measured(
     "h_shift", r"\|h_{\lfloor(L-1)s\rfloor+1}-h_{\lfloor Ls\rfloor}\|", LN, "distance of the hidden states of two index maps"
 )
 p_gap_s = measured("p_gap_s", r"\|P^L(s)-P(s)\|", LN, "distance of p_{⌊Ls⌋} from the solution of the corrected backward ODE")
-P_norm = measured("P_norm", r"\max(\|P^L(s)\|,\|P(s)\|)", LN, "the larger norm of p_{⌊Ls⌋} and of the solution of the backward ODE")
 p_gap_printed = measured("p_gap_printed", r"\|P^L(s)-P(s)\|", LN, "distance of p_{⌊Ls⌋} from the solution of the printed backward ODE")
 h_gap_37 = measured("h_gap_37", r"\max_i\|h_{\lfloor(L-1)s\rfloor,i}-H_i(s)\|", LAYER, "distance of the state in (37) from that in (38)")
 p_gap_37 = measured(
@@ -81,23 +80,16 @@ _slopes = {
         ("B", r"\beta", r"\langle\tfrac2n\sum_i(BH_i(1)-y_i)H_i(1)^\top,\beta\rangle"),
     )
 }
-_paths = {
-    k: (
-        measured(f"{k}_moved", rf"{letter}(t)-{letter}(0)", axes, f"change of {k} in training, by a spectral method in depth"),
-        measured(f"{k}_moved_by", rf"\int_0^t\partial_t{letter}", axes, f"integral of what ({number}) says of {k} along it"),
-    )
-    for k, letter, axes, number in (
-        ("Z", r"\mathcal Z", ("time", "layer", "component"), 38),
-        ("A", "A", ("time", "component"), 40),
-        ("B", "B", ("time", "component"), 41),
-    )
-}
+moved = measured(
+    "depth_moved", r"(A,\mathcal Z,B)(t)-(A,\mathcal Z,B)(0)", TC, "change of A, of Z at nine s and of B in training, by a spectral method"
+)
+moved_by = measured(
+    "depth_moved_by", r"\int_0^t\partial_t(A,\mathcal Z,B)", TC, "integral of what (38), (40) and (41) say of them along it"
+)
 H_apart = measured("H_apart", r"\|\tilde H_i(s)-H_i(s)\|", LN, "distance of the states of two parameters")
 start_apart = measured("start_apart", r"\|\tilde H_i(0)-H_i(0)\|", N_, "the same at s = 0")
 f_apart = measured("f_apart", r"\|f(\tilde H_i,\tilde{\mathcal Z})-f(H_i,\mathcal Z)\|", LN, "distance of their speeds")
 f_integral = measured("f_integral", r"\int_0^s\|f(\tilde H_i,\tilde{\mathcal Z})-f(H_i,\mathcal Z)\|dr", LN, "its integral up to s")
-f_apart_Z = measured("f_apart_Z", r"\|f(\tilde H_i,\tilde{\mathcal Z})-f(\tilde H_i,\mathcal Z)\|", LN, "distance of the branch at two Z")
-f_apart_H = measured("f_apart_H", r"\|f(\tilde H_i,\mathcal Z)-f(H_i,\mathcal Z)\|", LN, "distance of the branch at two states")
 H_integral = measured("H_integral", r"\int_0^s\|\tilde H_i-H_i\|dr", LN, "integral up to s of the distance of states")
 x_norm = measured("x_norm", r"\|x_i\|", N_, "norm of an input")
 dZ = measured("Z_apart", r"\sup_s\|\tilde{\mathcal Z}-\mathcal Z\|", (), "distance of two Z")
@@ -141,7 +133,7 @@ def step(label: str, lhs: sp.Expr, relation: str, rhs: sp.Expr, page: int, tex: 
 
 _EXACT: dict[str, Any] = {"inputs": "instantaneous"}
 step(
-    "eq39.start",
+    "a5.eq39",
     Z_gap_s,
     "<=",
     C_Z / Q.L,
@@ -154,7 +146,7 @@ step(
     premises=("section43.start-V",),
 )
 step(
-    "eq43.state",
+    "a5.eq43",
     H_picard,
     "=",
     H_stepped,
@@ -175,7 +167,7 @@ step(
     r"H^{\phi(L)}(s,t) = h^{\phi(L)}_{\lfloor\phi(L)s\rfloor}(t) \to H^\phi(s,t)",
     "Hidden states converge to the neural ODE, at the rate that Grönwall's inequality gives for layers that take Z(k/L).",
     edition="explicit",
-    premises=("eq12.layer", "eq43.state", "cor12.gap"),
+    premises=("eq12.layer", "a5.eq43", "cor12.gap"),
     tool=Tool.DISCRETE_GRONWALL,
 )
 step(
@@ -200,7 +192,7 @@ for _edition, _P, _gap, _expect, _also in (
     ("corrected", P_solved, p_gap_s, None, None),
 ):
     step(
-        "eq44.adjoint",
+        "a5.eq44",
         _P,
         "=",
         P_forward,
@@ -210,7 +202,7 @@ for _edition, _P, _gap, _expect, _also in (
         "(44)",
         edition=_edition,
         expect=_expect,
-        premises=("eq43.state",),
+        premises=("a5.eq43",),
         tool=Tool.CHAIN_RULE,
         inputs="along-trajectory",
         note=_NOTE if _expect else "",
@@ -226,24 +218,12 @@ for _edition, _P, _gap, _expect, _also in (
         "Backward states converge to the backward ODE, at the rate that Grönwall's inequality gives down from s = 1.",
         edition=_edition,
         expect=_also,
-        premises=("eq13.general-layer", "eq13.general-last", "a5.hidden", "eq44.adjoint"),
+        premises=("eq13.general-layer", "eq13.general-last", "a5.hidden", "a5.eq44"),
         tool=Tool.DISCRETE_GRONWALL,
         note=_NOTE if _expect else "",
     )
 step(
-    "a5.bounded",
-    P_norm,
-    "<=",
-    D_P,
-    27,
-    r"(P^{\phi(L)})_{L\in\mathbb N^*} \text{ is uniformly bounded}",
-    "Backward states and the solution of the backward ODE are at most D_P.",
-    edition="explicit",
-    premises=("eq13.general-layer", "eq13.general-last", "eq44.adjoint"),
-    tool=Tool.GRONWALL,
-)
-step(
-    "eq37.velocity",
+    "a5.eq37",
     velocity_37,
     "=",
     right_37,
@@ -267,7 +247,7 @@ step(
     r" \pi\Big(-\frac1n\sum_{i=1}^n\partial_2f(H_i^\phi,\mathcal Z^\phi)^\top P_i^\phi\Big)",
     "Right sides of (37) and (38) differ by the distances of states, adjoints and weights times Lipschitz constants of f.",
     edition="explicit",
-    premises=("eq37.velocity", "a5.adjoint"),
+    premises=("a5.eq37", "a5.adjoint"),
     tool=Tool.CHAIN_RULE,
     **_EXACT,
 )
@@ -282,7 +262,7 @@ for _k, _number, _tex in (
     ("B", 41, r"\frac{dB^\phi}{dt}(t) = \pi\Big(-\frac2n\sum_{i=1}^n(B^\phi(t)H_i^\phi(1,t)-y_i)H_i^\phi(1,t)^\top\Big)"),
 ):
     step(
-        f"eq{_number}.descent",
+        f"a5.eq{_number}",
         _slopes[_k][0],
         "=",
         _slopes[_k][1],
@@ -291,25 +271,23 @@ for _k, _number, _tex in (
         "What stands inside π is the negative gradient of the neural ODE's loss"
         + (", for the inner product ∫<., .> ds." if _k == "Z" else f" in {_k}."),
         f"({_number})",
-        premises=() if _k == "B" else ("eq44.adjoint",),
+        premises=() if _k == "B" else ("a5.eq44",),
         tool=Tool.CHAIN_RULE,
         inputs="along-trajectory",
         note="" if _k == "B" else "With the corrected P of (44).",
     )
-for _k, _number in (("Z", 38), ("A", 40), ("B", 41)):
-    step(
-        f"eq{_number}.path",
-        _paths[_k][0],
-        "=",
-        _paths[_k][1],
-        28,
-        rf"\{'mathcal Z' if _k == 'Z' else 'mathrm ' + _k}^\phi(t) \text{{ solves }} ({_number})",
-        f"{_k}, trained in continuous depth, moves by the integral of ({_number}), π included, with gradients that do not use (44).",
-        f"({_number})",
-        premises=(f"eq{_number}.descent",),
-        tool=Tool.CHAIN_RULE,
-        inputs="along-trajectory",
-    )
+step(
+    "a5.path",
+    moved,
+    "=",
+    moved_by,
+    29,
+    r"\frac{dA}{dt}(t) = \pi(\dots),\ \frac{\partial\mathcal Z}{\partial t}(s,t) = \pi(\dots),\ \frac{dB}{dt}(t) = \pi(\dots)",
+    "Trained in continuous depth, A, Z and B move by the integrals of (38), (40) and (41), π included, with gradients that do without (44).",
+    premises=("a5.eq38", "a5.eq40", "a5.eq41"),
+    tool=Tool.CHAIN_RULE,
+    inputs="along-trajectory",
+)
 step(
     "a5.integral",
     H_apart,
@@ -318,35 +296,22 @@ step(
     29,
     r"\|\tilde H_i(s)-H_i(s)\| \le \|\tilde H_i(0)-H_i(0)\| + \int_0^s\|f(\tilde H_i(r),\tilde{\mathcal Z}(r))-f(H_i(r),\mathcal Z(r))\|dr",
     "States of two parameters part by at most the integral of the distance of their speeds; the second printed ≤ is an equality.",
-    premises=("eq43.state",),
+    premises=("a5.eq43",),
     tool=Tool.TRIANGLE,
     **_EXACT,
 )
 step(
-    "a5.split",
+    "a5.lipschitz",
     f_apart,
     "<=",
-    f_apart_Z + f_apart_H,
+    K_f * dZ + K_f * H_apart,
     29,
-    r"\|f(\tilde H_i,\tilde{\mathcal Z})-f(\tilde H_i,\mathcal Z)\| + \|f(\tilde H_i,\mathcal Z)-f(H_i,\mathcal Z)\|",
-    "The distance of speeds is split into that at two Z and that at two states.",
+    r"\|f(\tilde H_i,\tilde{\mathcal Z})-f(\tilde H_i,\mathcal Z)\| + \|f(\tilde H_i,\mathcal Z)-f(H_i,\mathcal Z)\|"
+    r" \le K_f\sup_{r\in[0,1]}\|\tilde{\mathcal Z}(r)-\mathcal Z(r)\| + K_f\|\tilde H_i(r)-H_i(r)\|",
+    "Speeds part by K_f times what weights and states do: f is Lipschitz continuous on E and the weights that occur.",
     premises=("a5.integral",),
-    tool=Tool.TRIANGLE,
-    **_EXACT,
+    tool=Tool.CHAIN_RULE,
 )
-for _edition, _1, _2 in (("as-printed", K_f, K_f), ("sharpened", K1, K2)):
-    step(
-        "a5.lipschitz",
-        f_apart_Z + f_apart_H,
-        "<=",
-        _2 * dZ + _1 * H_apart,
-        29,
-        r"\le K_f\sup_{r\in[0,1]}\|\tilde{\mathcal Z}(r)-\mathcal Z(r)\| + K_f\|\tilde H_i(r)-H_i(r)\|",
-        "f is Lipschitz continuous on E and the weights that occur.",
-        edition=_edition,
-        premises=("a5.split",),
-        tool=Tool.SUPREMUM,
-    )
 step(
     "a5.unfolded",
     H_apart,
@@ -385,11 +350,11 @@ step(
     r"\text{by similar arguments } (\mathcal Z, A, B) \mapsto P_i \text{ is locally Lipschitz continuous}",
     "P is Lipschitz continuous in (Z, A, B), with the constant that the similar arguments give.",
     edition="explicit",
-    premises=("a5.gronwall", "eq44.adjoint"),
+    premises=("a5.gronwall", "a5.eq44"),
     tool=Tool.GRONWALL,
 )
 step(
-    "eq42.lipschitz",
+    "a5.eq42",
     map_apart,
     "<=",
     K_pi * ((K2 + Q.M_X) * dP + D_P * (K21 * dH + K22 * dZ) + 2 * ((dB * R + M_B * dH) * R + (M_B * R + Q.M_Y) * dH)),

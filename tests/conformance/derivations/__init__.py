@@ -54,8 +54,6 @@ ITEMS = (
     "unclipped",
     "variational",
     "a5",
-    "eq39",
-    "eq42",
 )
 
 # what derives a label, or one edition of it: the rule for the right side, and the constants by the family that they belong to
