@@ -19,6 +19,7 @@ from depthlimit.models.families import FamilyRun
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
+from depthlimit.models.limit_map import LimitMapRun
 from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, relu_ladder
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
@@ -49,6 +50,7 @@ RUNS: dict[str, type] = {
     "long-flow": LongRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
+    "limit-map": LimitMapRun,
     "random-matrix": random_matrix.RandomMatrixRun,
     "kernel-matrix": KernelRun,
     "relu": relu.ReluRun,

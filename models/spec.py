@@ -296,6 +296,16 @@ class GeneralLong(GeneralFlow):
     radius: float = Field(gt=0, le=10)
 
 
+class LimitMap(GeneralFlow):
+    """The right-hand side (42) of continuous-depth training at (Z, A, B) and at (Z + ζ, A + α, B + β), not trained: Theorem 14's proof.
+
+    init: Z(s) = Z0 + s Z1, A and B, of which the network of L layers takes Z_k = Z(k/L). shift: α = A (q,d), ζ = Z0 + s Z1, β = B (dout,q).
+    """
+
+    kind: Literal["limit-map"] = "limit-map"  # type: ignore[assignment]
+    shift: ArraySet
+
+
 class LongFlow(LocalPL):
     """A certified instance as in `LocalPL` followed until the loss is 1e-12 of what it was: `times` must reach so far."""
 
@@ -391,6 +401,7 @@ Regime = Annotated[
     | PLSeeds
     | GeneralFlow
     | GeneralLong
+    | LimitMap
     | LongFlow
     | OneState
     | RandomMatrix
@@ -465,13 +476,11 @@ class Spec(_Frozen):
                 raise ValueError(f"attention is on m tokens of q/m numbers, got q={self.q}, m={self.m}")
         general = isinstance(self.regime, GeneralFlow)
         if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
-            raise ValueError(
-                f"regimes general-flow and general-long, and no other, need init affine or arrays, got {self.init.kind} for {kind}"
-            )
+            raise ValueError(f"regimes of general networks, and no other, need init affine or arrays, got {self.init.kind} for {kind}")
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
-        if isinstance(self.regime, GeneralLong | LongFlow) and self.train != "AVWB":
-            raise ValueError(f"regime {kind} trains A and B too, as Definition 1 has it, got train={self.train}")
+        if isinstance(self.regime, GeneralLong | LongFlow | LimitMap) and self.train != "AVWB":
+            raise ValueError(f"regime {kind} trains A and B too, got train={self.train}")
         if general and self.activation.name == "relu":
             raise ValueError("f is C2 in (11), got activation relu")
         if kind == "iid-ladder" and self.init.kind != "iid":

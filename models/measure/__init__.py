@@ -20,6 +20,8 @@ from depthlimit.models.measure import (  # noqa: F401
     kernel,
     ladder,
     lemma21,
+    limit_map,
+    limit_path,
     long_flow,
     momentum,
     network,

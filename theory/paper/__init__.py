@@ -31,6 +31,7 @@ from depthlimit.theory.paper import prop8, prop8_steps, prop8_differences, remar
 from depthlimit.theory.paper import long_flow
 from depthlimit.theory.paper import theorem4
 from depthlimit.theory.paper import arzela, prop15, arzela_differences
+from depthlimit.theory.paper import thm14_steps, thm14_differences
 from depthlimit.theory.paper import comparison
 from depthlimit.theory.paper import hermite, lemma21, lemma21_differences
 from depthlimit.theory.paper import prop5_setting, prop5_steps, prop5_layers, prop5_sharp, theorem6, prop5_seeds, prop5_differences
