@@ -23,6 +23,7 @@ from depthlimit.models.limit_map import LimitMapRun
 from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, relu_ladder
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
+from depthlimit.models.measure.limit_run import LimitRun
 from depthlimit.models.measure.long_flow import LongRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
@@ -48,6 +49,8 @@ RUNS: dict[str, type] = {
     "general-flow": GeneralRun,
     "general-long": GeneralLongRun,
     "long-flow": LongRun,
+    "training-limit": LimitRun,
+    "general-limit": LimitRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
     "limit-map": LimitMapRun,

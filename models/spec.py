@@ -306,6 +306,24 @@ class LimitMap(GeneralFlow):
     shift: ArraySet
 
 
+class TrainingLimit(DepthLadder):
+    """Model (3) trained at doubling depths, by (5) or by (4) without a clip, against the limit of training in depth."""
+
+    kind: Literal["training-limit"] = "training-limit"  # type: ignore[assignment]
+
+
+class GeneralLimit(GeneralFlow):
+    """A general residual network in the same way."""
+
+    kind: Literal["general-limit"] = "general-limit"  # type: ignore[assignment]
+    depths: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
 class LongFlow(LocalPL):
     """A certified instance as in `LocalPL` followed until the loss is 1e-12 of what it was: `times` must reach so far."""
 
@@ -402,6 +420,8 @@ Regime = Annotated[
     | GeneralFlow
     | GeneralLong
     | LimitMap
+    | TrainingLimit
+    | GeneralLimit
     | LongFlow
     | OneState
     | RandomMatrix
@@ -476,7 +496,9 @@ class Spec(_Frozen):
                 raise ValueError(f"attention is on m tokens of q/m numbers, got q={self.q}, m={self.m}")
         general = isinstance(self.regime, GeneralFlow)
         if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
-            raise ValueError(f"regimes of general networks, and no other, need init affine or arrays, got {self.init.kind} for {kind}")
+            raise ValueError(f"regimes ofgeneral-flow, general-long general networksgeneral-limit, and no other, need init affine or arrays, got {self.init.kind} for {kind}""
+                f"{kind}"
+            )
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
         if isinstance(self.regime, GeneralLong | LongFlow | LimitMap) and self.train != "AVWB":
@@ -495,7 +517,7 @@ class Spec(_Frozen):
             raise ValueError(f"regime {kind} needs data from arrays, got {self.data.kind}")
         if kind == "counterexamples" and self.T >= 0.25:
             raise ValueError(f"regime counterexamples needs T < 1/4, where one of its flows blows up, got T={self.T}")
-        if kind in ("depth-ladder", "euler-scheme", "euler-ladder") and self.init.kind in ("arrays", "iid"):
+        if kind in ("depth-ladder", "training-limit", "euler-scheme", "euler-ladder") and self.init.kind in ("arrays", "iid"):
             raise ValueError(f"regime {kind} needs an initialisation that is smooth in depth, got {self.init.kind}")
         return self
 

@@ -38,6 +38,7 @@ from depthlimit.models.measure import (  # noqa: F401
     section43,
     successive,
     theorem4,
+    training_limit,
     unclipped,
     variational,
 )
