@@ -20,6 +20,7 @@ from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
 from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
 from depthlimit.models.measure.certificate import CertificateRun
+from depthlimit.models.measure.double_limit_run import DoubleRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.measure.long_flow import LongRun
 from depthlimit.models.measure.registry import Fields, measured
@@ -46,6 +47,7 @@ RUNS: dict[str, type] = {
     "general-flow": GeneralRun,
     "general-long": GeneralLongRun,
     "long-flow": LongRun,
+    "double-limit": DoubleRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
     "random-matrix": random_matrix.RandomMatrixRun,

@@ -8,6 +8,7 @@ from depthlimit.models.measure import (  # noqa: F401
     consistency,
     counterexamples,
     displacement,
+    double_limit,
     euler,
     general,
     general_long,
