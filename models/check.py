@@ -22,6 +22,7 @@ from depthlimit.models.kernel_run import KernelRun
 from depthlimit.models.limit_map import LimitMapRun
 from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, relu_ladder
 from depthlimit.models.measure.certificate import CertificateRun
+from depthlimit.models.measure.double_limit_run import DoubleRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.measure.limit_run import LimitRun
 from depthlimit.models.measure.long_flow import LongRun
@@ -51,6 +52,7 @@ RUNS: dict[str, type] = {
     "long-flow": LongRun,
     "training-limit": LimitRun,
     "general-limit": LimitRun,
+    "double-limit": DoubleRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
     "limit-map": LimitMapRun,

@@ -330,6 +330,21 @@ class LongFlow(LocalPL):
     kind: Literal["long-flow"] = "long-flow"  # type: ignore[assignment]
 
 
+class DoubleLimit(LocalPL):
+    """A certified instance at doubling depths, each followed until little of the loss is left, against the limit of training in depth.
+
+    The certificate is that of the shallowest depth, which is the Spec's L: it holds at all others, and in the limit.
+    """
+
+    kind: Literal["double-limit"] = "double-limit"  # type: ignore[assignment]
+    depths: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
 class OneState(_Frozen):
     """Networks at their initial states, not trained: what `forward`, `loss`, `gradients` and `velocity` say there. Cheap.
 
@@ -423,6 +438,7 @@ Regime = Annotated[
     | TrainingLimit
     | GeneralLimit
     | LongFlow
+    | DoubleLimit
     | OneState
     | RandomMatrix
     | KernelMatrix
@@ -473,10 +489,10 @@ class Spec(_Frozen):
         if self.times[0] != 0 or self.times[-1] > self.T or any(b <= a for a, b in pairwise(self.times)):
             raise ValueError(f"times must increase strictly from 0, at most to T={self.T}, got {list(self.times)}")
         kind = self.regime.kind
-        unclipped = ("plain-flow", "local-pl", "long-flow", "general-long")
+        unclipped = ("plain-flow", "local-pl", "long-flow", "double-limit", "general-long")
         if (kind == "clipped-flow") != (self.clip is not None) and kind in (*unclipped, "clipped-flow"):
             raise ValueError(f"regime {kind} {'needs a' if kind == 'clipped-flow' else 'has no'} clip, got {self.clip}")
-        if kind in ("local-pl", "long-flow") and (self.init.kind != "paper" or self.q < self.d + self.dout):
+        if isinstance(self.regime, LocalPL) and (self.init.kind != "paper" or self.q < self.d + self.dout):
             raise ValueError(f"regime {kind} needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
         if isinstance(self.regime, PLBall | PLSeeds):
             odd = ("tanh", "sin", "erf", "arctan", "algebraic")
@@ -501,8 +517,10 @@ class Spec(_Frozen):
             )
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
-        if isinstance(self.regime, GeneralLong | LongFlow | LimitMap) and self.train != "AVWB":
+        if isinstance(self.regime, GeneralLong | LongFlow | LimitMap | DoubleLimit) and self.train != "AVWB":
             raise ValueError(f"regime {kind} trains A and B too, got train={self.train}")
+        if isinstance(self.regime, DoubleLimit) and self.regime.depths[0] != self.L:
+            raise ValueError(f"regime double-limit has its certificate at the first of its depths, got L={self.L}, {self.regime.depths}")
         if general and self.activation.name == "relu":
             raise ValueError("f is C2 in (11), got activation relu")
         if kind == "iid-ladder" and self.init.kind != "iid":

@@ -9,6 +9,7 @@ from depthlimit.models.measure import (  # noqa: F401
     consistency,
     counterexamples,
     displacement,
+    double_limit,
     euler,
     families,
     general,
