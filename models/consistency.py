@@ -15,6 +15,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from depthlimit.models import activations
+from depthlimit.models.chebyshev import points
 from depthlimit.models.data import ArrayStore, expect_shapes
 from depthlimit.models.flow import Block, solve
 from depthlimit.models.general import Linear, Perceptron, Sine
@@ -35,14 +36,6 @@ def branch_of(spec: Spec) -> Linear | Sine | Perceptron:
     if spec.regime.residual == "perceptron":
         return Perceptron(spec.q, spec.m, spec.activation.model_dump())
     return (Linear if spec.regime.residual == "linear" else Sine)(spec.q)
-
-
-def points(N: int) -> tuple[Array, Array]:
-    """N Chebyshev points s in (0, 1), and the matrix [N+1 N] from values there to the Chebyshev coefficients of ∫_0^s."""
-    angle = np.pi * (np.arange(N) + 0.5) / N
-    transform = np.cos(np.arange(N)[:, None] * angle) * (2 / N)  # [coefficient point]
-    transform[0] /= 2
-    return (1 + np.cos(angle)) / 2, np.asarray(chebyshev.chebint(transform, lbnd=-1) / 2)
 
 
 def evaluate(coefficients: Array, s: Array) -> Array:

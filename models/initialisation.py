@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from depthlimit.models.chebyshev import transform
 from depthlimit.models.data import ArrayStore, expect_shapes
 from depthlimit.models.spec import (
     AffineInit,
@@ -172,14 +173,10 @@ def chebyshev_weights(spec: Spec, coefficients: int, arrays: ArrayStore) -> dict
     Raises:
         BadInput: the kind is iid or arrays.
     """
-    N = coefficients
-    theta = math.pi * (np.arange(N) + 0.5) / N
-    V, W = smooth_function(spec, arrays)((1 + np.cos(theta)) / 2)
-    # Discrete orthogonality: c_i = (2/N) Σ_j f(x_j) T_i(x_j), half of it for i = 0.
-    transform = np.cos(np.arange(N)[:, None] * theta) * (2 / N)  # [coefficient point]
-    transform[0] /= 2
+    s, matrix = transform(coefficients)
+    V, W = smooth_function(spec, arrays)(s)
     A, B = outer(spec)
-    return {"A": A, "B": B, "V": _combine(transform, V), "W": _combine(transform, W)}
+    return {"A": A, "B": B, "V": _combine(matrix, V), "W": _combine(matrix, W)}
 
 
 def evaluate_weights(weights: Mapping[str, Array], s: Array) -> tuple[Array, Array]:
