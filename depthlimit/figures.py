@@ -53,9 +53,9 @@ def _comments(case: Experiment, out: Path) -> list[str]:
         f"depthlimit {depthlimit.__version__}: {' '.join(command())}",
         "; ".join(f"{k} = {v}" for k, v in kept.items() if k != "saved"),
     ]
-    if case.reference:
+    if case.reference is not None:
         error = experiment_runs.read_curve(case, out).error
-        lines.append(f"the reference is a polynomial in s that lies within {error:.2g} of each of its layers")
+        lines.append(f"the {'reference, a polynomial in s,' if case.reference else 'limit'} is known to {error:.2g}")
     return lines
 
 

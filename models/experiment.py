@@ -35,7 +35,7 @@ class Experiment:
 
     Args:
         iterations, step: gradient descent with learning rate L·step; iteration i stands for the time i·step of the flow.
-        reference: depth of the network that stands for the limit, or 0.
+        reference: depth of the network that stands for the limit; 0 for the limit itself, None if nothing is compared with it.
         saved: iterations after which something is measured.
         flow: the flow (4) at those times in place of descent; of the paper's network only.
         seed: of torch's generator: W, (16 x 16 entries that the published program of Figure 2 draws and does not use,) x, y.
@@ -47,7 +47,7 @@ class Experiment:
     m: int
     n: int
     depths: tuple[int, ...]
-    reference: int
+    reference: int | None
     iterations: int
     step: float
     saved: tuple[int, ...]
@@ -75,20 +75,22 @@ def experiment(figure: str, network: str = "paper", by_flow: bool = False, small
             raise BadInput(f"{option} {value}: accepted are {', '.join(accepted)}")
     if by_flow and network != "paper":
         raise BadInput("--flow: (4) is the flow of the paper's network; leave out --network published")
+    if figure == "limit" and network != "paper":
+        raise BadInput("limit: the limit is that of (4) on the paper's network; leave out --network published")
     if by_flow and figure == "fig2":
         raise BadInput("--flow: Figure 2 is drawn by gradient descent only, whose 80,000 iterations are its subject")
     every = (*range(50, 500, 50), 500)
     if figure == "fig2":
         saved = (0, *range(100, 80_001, 100))
-        found = Experiment("fig2", network, 16, 64, 50, (64,), 0, 80_000, 5e-3, saved, 0)
+        found = Experiment("fig2", network, 16, 64, 50, (64,), None, 80_000, 5e-3, saved, 0)
     elif figure == "fig1-left":  # depths as they were drawn, which end at 1014
         depths = (2, 16, 64, 256, 1014) if network == "published" else tuple(2**k for k in range(1, 11))
-        found = Experiment("fig1-left", network, 16, 32, 100, depths, 0, 500, 1e-2, (1, *every), 2)
+        found = Experiment("fig1-left", network, 16, 32, 100, depths, None, 500, 1e-2, (1, *every), 2)
     else:
-        found = Experiment(
-            figure, network, 16, 32, 100, tuple(2**k for k in range(1, 11)), 2**14, 500, 1e-2, (5, 10, 25, *every), 0, figure == "limit"
-        )
-    found = replace(found, flow=by_flow or found.flow)
+        reference = 0 if by_flow or figure == "limit" else 2**14
+        depths = tuple(2**k for k in range(1, 11))
+        found = Experiment(figure, network, 16, 32, 100, depths, reference, 500, 1e-2, (5, 10, 25, *every), 0)
+    found = replace(found, flow=by_flow or figure == "limit")
     return _small(found) if small else found
 
 
@@ -103,7 +105,7 @@ def _small(full: Experiment) -> Experiment:
         m=6,
         n=7,
         depths=tuple(min(L, 16) for L in depths) if full.figure == "fig2" else depths,
-        reference=256 if full.reference else 0,
+        reference=256 if full.reference else full.reference,
         iterations=full.iterations // share,
         step=full.step * (10 if full.figure != "fig2" else 1),
         saved=saved,

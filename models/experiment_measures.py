@@ -15,8 +15,9 @@ Figure 1, right, per depth and iteration, of V and of W against a function of s:
     nodes       the root of the mean over k = 1..L of |V_k - V((k-1)/L)|_F²
     middle      the same at (k - ½)/L
 
-The function is a polynomial in s: of the reference network, through V_k at (k - ½)/N, with the largest distance as its error; its step
-function (8) takes the polynomial at the nodes of its own layers.
+The function is a polynomial in s. Of the limit it is the solution of `depthlimit.models.training_limit`, with its declared error. Of a
+reference network it goes through V_k at (k - ½)/N, with the largest distance as its error; its step function (8) takes the polynomial at
+the nodes of its own layers.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from depthlimit.models.experiment import Experiment, State, states
+from depthlimit.models import training_limit
+from depthlimit.models.experiment import FLOW_RTOL, Experiment, State, network, start, states
+from depthlimit.models.general import Perceptron
 from depthlimit.theory.quantity import Array
 
-DEGREE = 24  # of the polynomial through the reference's layers; what it leaves is measured
+DEGREE = 64  # of the polynomial through the reference's layers, or a quarter of them; what it leaves is measured
 ENTRIES = {"V": (1, 3), "W": (1, 3)}  # row and column, from 0, of what Figure 2 draws
 
 
@@ -87,8 +90,11 @@ def successive(case: Experiment, L: int) -> Iterator[Row]:
         total = {k: v + float(squares[k].sum()) for k, v in total.items()}
 
 
-def curve(case: Experiment, L: int) -> Curve:
-    """The reference network as a function of s, after each saved iteration."""
+def curve(case: Experiment) -> Curve:
+    """What is compared with, after each saved iteration: the reference network as a function of s, or the limit."""
+    L = case.reference
+    if not L:
+        return exact(case)
     degree = min(DEGREE, L // 4)
     vander = chebyshev.chebvander(2 * (np.arange(L) + 0.5) / L - 1, degree)
     inverse = np.linalg.pinv(vander)
@@ -100,6 +106,19 @@ def curve(case: Experiment, L: int) -> Curve:
                 found[k].append(inverse @ values)
                 error = max(error, float(np.max(np.linalg.norm(vander @ found[k][-1] - values, axis=1))))
     return Curve(L, {k: np.stack(v) for k, v in found.items()}, error)
+
+
+def exact(case: Experiment) -> Curve:
+    """The limit of the flow after each saved iteration."""
+    W, x, y = start(case)
+    Z = np.concatenate([np.zeros(W.size), W.ravel()])
+    spec, eye = network(case, 1), np.eye(case.q)
+    branch = Perceptron(case.q, case.m, spec["activation"])
+    problem = training_limit.Problem(branch, eye, eye, lambda s: np.repeat(Z[None], len(s), axis=0), x, y, spec)
+    times = np.array([i * case.step for i in case.saved])
+    found = training_limit.limit(problem, times, wanted=FLOW_RTOL)
+    V, W = np.split(found.solution.coefficients, 2, axis=2)
+    return Curve(0, {"V": V, "W": W}, float(found.error("Z").max()))
 
 
 def distances(case: Experiment, L: int, limit: Curve) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -24,13 +25,13 @@ Progress = Callable[[str], None]
 
 
 def file_of(case: Experiment, L: int, folder: Path) -> Path:
-    """Where the rows of one depth lie; of the reference network its curve."""
-    way = "flow" if case.flow else "descent"
-    return folder / "runs" / f"{case.figure}-{case.network}-{way}-L{L}.{'npz' if case.reference == L else 'json'}"
+    """Where the rows of one depth lie; of the reference its curve, also that of the limit, L = 0."""
+    way, name = "flow" if case.flow else "descent", "fig1-right" if case.figure == "limit" else case.figure  # of the same networks
+    return folder / "runs" / f"{name}-{case.network}-{way}-L{L}.{'npz' if case.reference == L else 'json'}"
 
 
 def _settings(case: Experiment) -> str:
-    return json.dumps(case.to_json(), sort_keys=True)
+    return json.dumps({k: v for k, v in case.to_json().items() if k != "figure"}, sort_keys=True)
 
 
 def done(case: Experiment, L: int, folder: Path) -> bool:
@@ -54,16 +55,17 @@ def one(case: Experiment, L: int, folder: Path) -> float:
     cut = path.with_name(f".{os.getpid()}-{path.name}")
     with single_threaded():
         if case.reference == L:
-            np.savez(cut, settings=np.array(_settings(case)), **to_json(curve(case, L)))
+            np.savez(cut, settings=np.array(_settings(case)), **to_json(curve(case)))
         else:
-            found = rows_of(case, L, read_curve(case, folder) if case.reference else None)
+            found = rows_of(case, L, None if case.reference is None else read_curve(case, folder))
             cut.write_text(json.dumps({"settings": _settings(case), "rows": found}))
     cut.replace(path)
     return time.monotonic() - begun
 
 
 def read_curve(case: Experiment, folder: Path) -> Curve:
-    """What the reference network left."""
+    """What the reference left."""
+    assert case.reference is not None
     kept = np.load(file_of(case, case.reference, folder))
     return Curve(int(kept["layers"]), {k: kept[k] for k in "VW"}, float(kept["error"]))
 
@@ -88,16 +90,15 @@ def run(cases: Sequence[Experiment], folder: Path, workers: int, tell: Progress)
 
     Raises BadInput for a folder of other settings, and RuntimeError if a process dies: what was complete is kept.
     """
-    pending = sorted(
-        ((case, L) for case in cases for L in {*case.depths, case.reference} - {0}), key=lambda job: -job[1] * job[0].iterations
-    )
+    jobs = {file_of(c, L, folder): (c, L) for c in cases for L in (*c.depths, *(() if c.reference is None else (c.reference,)))}
+    pending = sorted(jobs.values(), key=lambda job: -(job[1] or math.inf) * job[0].iterations)
     pending = [job for job in pending if not done(*job, folder)]
     total = len(pending)
     running: dict[Future[float], tuple[Experiment, int]] = {}
     with ExitStack() as stack:
         submit = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"))).submit if workers > 1 else _now
         while pending or running:
-            ready = [(c, L) for c, L in pending if c.reference == L or not c.reference or done(c, c.reference, folder)]
+            ready = [(c, L) for c, L in pending if c.reference in (L, None) or done(c, c.reference, folder)]
             for job in ready[: workers - len(running)]:
                 pending.remove(job)
                 running[submit(one, *job, folder)] = job
@@ -108,7 +109,7 @@ def run(cases: Sequence[Experiment], folder: Path, workers: int, tell: Progress)
                     seconds = future.result()
                 except Exception as error:
                     raise RuntimeError(f"{case.figure}, L = {L}: {error}. Complete depths are kept; the same command continues") from error
-                tell(f"{total - len(pending) - len(running)}/{total} {case.figure} L = {L}: {seconds:.1f} s")
+                tell(f"{total - len(pending) - len(running)}/{total} {case.figure} {f'L = {L}' if L else 'limit'}: {seconds:.1f} s")
 
 
 def write_csv(path: Path, comments: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

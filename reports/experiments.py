@@ -118,6 +118,24 @@ def right(figure: Figure, points: Sequence[Point]) -> None:
         axes.legend(fontsize=6)
 
 
+def limit(figure: Figure, points: Sequence[Point]) -> None:
+    """Errors of V and W against the true limit, and their local slopes."""
+    grid = figure.subplots(2, 2, sharex=True)
+    last = max(p.iteration for p in points)
+    for above, below, block in zip(*grid, "VW", strict=True):
+        for measure, marker in (("sup", "^"), ("l2", "s"), ("nodes", "x"), ("middle", "+")):
+            line = sorted(p for p in points if p.measure == f"{measure}-{block}" and p.iteration == last)
+            L, values = (np.array([p[i] for p in line], dtype=float) for i in (0, 4))
+            above.loglog(L, values, marker=marker, ms=3, lw=0.8, label=measure)
+            below.plot(np.sqrt(L[1:] * L[:-1]), np.diff(np.log(values)) / np.diff(np.log(L)), marker=marker, ms=3, lw=0.8)
+        _guides(above, [p.L for p in line], line[0].value, (("$L^{-1}$", -1.0),))
+        above.set_xscale("log", base=2)
+        above.set_title(rf"$\mathcal{{{block}}}^L$ against the limit, iteration {last}")
+        below.axhline(-1, color="0.4", ls=":", lw=0.8)
+        below.set(xlabel="depth $L$", ylabel="slope between depths", ylim=(-1.5, -0.5))
+        above.legend(fontsize=6)
+
+
 def long_time(figure: Figure, points: Sequence[Point]) -> None:
     """Figure 2: an entry of V and of W across layers, and the loss."""
     panels = figure.subplots(1, 3)
@@ -140,7 +158,7 @@ def long_time(figure: Figure, points: Sequence[Point]) -> None:
 DRAWN: dict[str, tuple[Callable[[Figure, Sequence[Point]], None], tuple[float, float]]] = {
     "fig1-left": (left, (6.5, 2.8)),
     "fig1-right": (right, (6.5, 5.0)),
-    "limit": (right, (6.5, 5.0)),
+    "limit": (limit, (6.5, 5.0)),
     "fig2": (long_time, (7.0, 2.2)),
 }
 

@@ -123,12 +123,22 @@ def test_distances_from_a_function_of_depth_are_measured_as_they_are_named(monke
 
 def test_a_reference_network_is_a_polynomial_through_its_layers() -> None:
     case = experiment("fig1-right", small=True)
-    found = measures.curve(case, case.reference)
-    *_, last = descent(case, case.reference)
-    V = last.V.reshape(case.reference, -1)
-    s = (np.arange(case.reference) + 0.5) / case.reference
+    L = case.reference or 0
+    found = measures.curve(case)
+    *_, last = descent(case, L)
+    V = last.V.reshape(L, -1)
+    s = (np.arange(L) + 0.5) / L
     assert np.abs(found.at("V", len(case.saved) - 1, s) - V).max() <= found.error < 1e-9
     assert np.array_equal(found.step("V", 0, np.array([0.0, 1.0])), found.at("V", 0, s[[0, -1]]))
+
+
+def test_distances_of_flows_from_the_limit_are_halved_with_each_doubling() -> None:
+    case = replace(experiment("limit", small=True), saved=(10,))
+    limit = measures.curve(case)
+    assert limit.error < 1e-8 and limit.layers == 0
+    coarse, fine = ({r.measure: r.value for r in measures.distances(case, L, limit)} for L in (32, 64))
+    for measure, value in coarse.items():
+        assert value / fine[measure] == pytest.approx(2, abs=0.1), measure  # of first order: corrections of 1/32 times a number of order 1
 
 
 def test_the_command_runs_draws_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,6 +172,7 @@ def test_wrong_input_is_refused_in_words(tmp_path: Path) -> None:
         ({"names": ["fig2"], "network": "mine"}, "--network mine: accepted are paper, published"),
         ({"names": ["fig2"], "by_flow": True}, "Figure 2 is drawn by gradient descent only"),
         ({"names": ["fig1-left"], "by_flow": True, "network": "published"}, "leave out --network published"),
+        ({"names": ["limit"], "network": "published"}, "limit: the limit is that of (4)"),
         ({"names": ["fig1-left"], "workers": -1}, "--workers -1: expected 0 or more"),
     ):
         with pytest.raises(BadInput, match=re.escape(message)):
