@@ -512,9 +512,7 @@ class Spec(_Frozen):
                 raise ValueError(f"attention is on m tokens of q/m numbers, got q={self.q}, m={self.m}")
         general = isinstance(self.regime, GeneralFlow)
         if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
-            raise ValueError(f"regimes ofgeneral-flow, general-long general networksgeneral-limit, and no other, need init affine or arrays, got {self.init.kind} for {kind}""
-                f"{kind}"
-            )
+            raise ValueError(f"regimes of general networks, and no other, need init affine or arrays, got {self.init.kind} for {kind}")
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
         if isinstance(self.regime, GeneralLong | LongFlow | LimitMap | DoubleLimit) and self.train != "AVWB":

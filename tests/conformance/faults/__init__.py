@@ -52,7 +52,23 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long, arzela, branches, relu, limit_map),
+    *(
+        statements,
+        general,
+        consistency,
+        controls,
+        variational,
+        steps,
+        comparison,
+        kernel,
+        prop5,
+        certificates,
+        long,
+        arzela,
+        branches,
+        relu,
+        limit_map,
+    ),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
 _COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")
