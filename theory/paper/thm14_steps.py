@@ -283,7 +283,7 @@ step(
     moved_by,
     29,
     r"\frac{dA}{dt}(t) = \pi(\dots),\ \frac{\partial\mathcal Z}{\partial t}(s,t) = \pi(\dots),\ \frac{dB}{dt}(t) = \pi(\dots)",
-    "Trained in continuous depth, A, Z and B move by the integrals of (38), (40) and (41), π included, with gradients that do without (44).",
+    "In continuous depth A, Z and B move by the integrals of (38), (40) and (41), π included, with gradients that do without (44).",
     premises=("a5.eq38", "a5.eq40", "a5.eq41"),
     tool=Tool.CHAIN_RULE,
     inputs="along-trajectory",
