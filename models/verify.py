@@ -194,7 +194,7 @@ def cost(spec: Spec) -> float:
     )
     if spec.regime.kind in light:
         return float(sum(depths))
-    if spec.regime.kind in ("general-euler", "network", "pl-ball"):
+    if spec.regime.kind in ("general-euler", "network", "pl-ball", "family", "limit-map"):
         return float(spec.L)
     kinks = 8 if spec.clip is not None and spec.clip.kind == "coordinate" else 1
     return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)

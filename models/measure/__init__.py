@@ -2,13 +2,16 @@
 
 from depthlimit.models.measure import (  # noqa: F401
     agreement,
+    branches,
     certificate,
     comparison,
     conservation,
     consistency,
     counterexamples,
     displacement,
+    double_limit,
     euler,
+    families,
     general,
     general_long,
     hermite,
@@ -18,6 +21,8 @@ from depthlimit.models.measure import (  # noqa: F401
     kernel,
     ladder,
     lemma21,
+    limit_map,
+    limit_path,
     long_flow,
     momentum,
     network,
@@ -34,6 +39,7 @@ from depthlimit.models.measure import (  # noqa: F401
     section43,
     successive,
     theorem4,
+    training_limit,
     unclipped,
     variational,
 )
