@@ -22,11 +22,12 @@ from typing import Protocol
 import numpy as np
 
 from depthlimit.models import general_run
+from depthlimit.models.branches import residual_branch
 from depthlimit.models.chebyshev import basis, points
 from depthlimit.models.clip import project
 from depthlimit.models.data import ArrayStore, expect_shapes, inputs
 from depthlimit.models.flow import Block, solve
-from depthlimit.models.general import Bounds, residual_branch
+from depthlimit.models.general import Bounds
 from depthlimit.models.residual import transposed
 from depthlimit.models.rounding import euclid, gamma
 from depthlimit.models.spec import LimitMap, Spec
