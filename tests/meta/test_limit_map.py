@@ -162,7 +162,7 @@ def test_radii_cover_twice_as_many_points(monkeypatch: pytest.MonkeyPatch) -> No
         "loss_slope_Z",
         "h_gap_s",
         "velocity_gap_37",
-        "f_integral",
+        "H_integral",
     ):
         one, other = usual[name], finer[name]
         distance = np.abs(one.values - other.values)
