@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1 and 4.2, A.1 to A.4,, A.5 A.6,, B.1 to B.6, D and C display stands in the registry.
+"""Every line that Sections 1, 3, 4.1 and 4.2, A.1 to A.6, B.1 to B.6, C and D display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
