@@ -53,7 +53,7 @@ LIMIT_MAPS = {
 }
 TRAINED = {
     "trained-plane": _generic("linear", 1, 1, 2, 1, 2, 4, 4, T=0.1),
-    "trained-perceptron": _generic("perceptron", 1, 1, 2, 1, 2, 8, 5, m=2, T=0.25, clip={"kind": "smooth", "radius": 1.0}),
+    "trained-perceptron": _generic("perceptron", 1, 1, 2, 1, 2, 8, 5, m=2, T=0.1, clip={"kind": "smooth", "radius": 1.0}),
 }
 ALL = (*LIMIT_MAPS.values(), *TRAINED.values())
 WITNESSES = {"eq44-witness": LIMIT_MAPS["plane"], "a5-adjoint-witness": LIMIT_MAPS["states"]}
