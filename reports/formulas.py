@@ -24,6 +24,7 @@ from depthlimit.theory.typeset import tex_of
 
 RELATIONS = {"<=": r"\leq", ">=": r"\geq", "=": "="}
 _LIMITS = ("sup", "inf", "max", "min", "lim")
+_BRACKETS = "()[]{}|‖⟨⟩⌊⌋⌈⌉"  # fences that stretch by default, at the ends of a row
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _BIG = r"\\[Bb]igg?[lr]?\s*"  # latex2mathml knows it before parentheses only
 _BIG_BARS = re.compile(_BIG + r"(?:\\\||\\[lr]?Vert)")
@@ -63,9 +64,13 @@ def _mend(element: ElementTree.Element, display: bool) -> None:
 
 
 def _unwrap(parent: ElementTree.Element) -> None:
-    """Put what a row of one element holds in its place; <math> is a row itself."""
+    """Put what a row of one element holds in its place, <math> is a row itself; brackets at its ends are fences that stretch already."""
     for i, child in enumerate(parent):
         _unwrap(child)
+        if child.tag == "mrow" and len(child) > 1:
+            for end, form in ((child[0], "prefix"), (child[-1], "postfix")):
+                if end.tag == "mo" and end.get("form") == form and end.text and end.text in _BRACKETS:
+                    end.attrib.clear()
         if child.tag == "mrow" and len(child) == 1 and not child.attrib:
             parent[i] = child[0]
     if parent.tag == "math" and len(parent) == 1 and parent[0].tag == "mrow" and not parent[0].attrib:
