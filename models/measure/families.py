@@ -11,9 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 
 from depthlimit.models.families import FamilyRun
+from depthlimit.models.flow import Block, solve
 from depthlimit.models.measure.counterexamples import CounterexamplesRun
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import U, euclid, gamma
@@ -188,7 +188,8 @@ def limits(run: FamilyRun) -> Mapping[str, Field]:
     first, slope = run.last()
     s, start = np.array([float(x) for x in run.s]), run.given["start"]
     closed = start * np.exp(np.multiply.outer(s, first) + np.multiply.outer(s**2 / 2, slope))
-    found, rough = (solve_ivp(run.velocity, (0.0, 1.0), start, "DOP853", s, rtol=rtol, atol=0.0).y.T for rtol in (1e-13, 1e-10))
+    fine, rough = (solve(run.velocity, start, s, rtol, [Block(len(start))]) for rtol in (1e-13, 1e-11))
+    found, error = start + fine, euclid(fine - rough) + 2.0**-40 * euclid(fine)
     own = gamma(256) * math.exp(run.size) * float(euclid(start))
 
     def far(L: int) -> Array:
@@ -201,7 +202,7 @@ def limits(run: FamilyRun) -> Mapping[str, Field]:
 
     gap = euclid(_each(run, run.hidden) - closed)
     return {
-        "family_H": Field(found, euclid(found - rough) + own, ("layer", "component")),
+        "family_H": Field(found, error + own, ("layer", "component")),
         "family_H_closed": _field(closed, own, ("layer", "component")),
         "family_hidden_gap": _field(gap, gamma(4 * max(run.depths)) * math.exp(run.size) * float(euclid(start)) + own, BTL),
         "family_far": _field(_each(run, far), 64 * U * run.size, BT),

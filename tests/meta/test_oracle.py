@@ -112,6 +112,7 @@ def test_every_regime_that_asks_an_implementation_is_part_of_a_run() -> None:
         "kernel-matrix",
         "relu",
         "counterexamples",
+        "family",
         "pl-seeds",
     }  # take one by their signature and ask it nothing
     assert set(ASKED) == asking - ours
