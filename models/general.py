@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from depthlimit.models import activations
+from depthlimit.models.residual import transposed
 from depthlimit.models.rounding import U, euclid, gamma
-from depthlimit.models.spec import GeneralFlow, Spec
 from depthlimit.theory.activation import constants
 from depthlimit.theory.quantity import Array
 
@@ -61,6 +61,9 @@ class Branch(Protocol):
     def parameter_jacobian(self, h: Array, z: Array) -> Array:
         """∂₂f(h, z) [... q p]."""
 
+    def pull(self, h: Array, z: Array, p: Array) -> Array:
+        """Σ_i ∂₂f(h_i, z)ᵀ p_i [... p] over samples, h and p [... n q], z [... 1 p]."""
+
     def bounds(self, h: Array, z: Array) -> Bounds:
         """Over all states of norm <= h [...], at z [... p]; by the Frobenius norms of z."""
 
@@ -97,6 +100,10 @@ class Linear:
         jacobian = np.einsum("ac,...b->...acb", np.eye(self.q), h).reshape(*h.shape[:-1], self.q, self.p)
         return np.broadcast_to(jacobian, (*shape, self.q, self.p))
 
+    def pull(self, h: Array, z: Array, p: Array) -> Array:
+        """Σ p hᵀ."""
+        return np.asarray(transposed(p) @ h).reshape(*p.shape[:-2], self.p)
+
     def bounds(self, h: Array, z: Array) -> Bounds:
         """|Z|, |h|, 0, 1 and 0: f is bilinear."""
         return self.suprema(euclid(z), h)
@@ -132,6 +139,10 @@ class Sine:
     def parameter_jacobian(self, h: Array, z: Array) -> Array:
         """diag(h ⊙ cos z)."""
         return np.asarray(np.eye(self.q) * (h * np.cos(z))[..., None, :])
+
+    def pull(self, h: Array, z: Array, p: Array) -> Array:
+        """Σ p ⊙ h ⊙ cos z."""
+        return np.asarray(np.sum(p * h * np.cos(z), axis=-2))
 
     def bounds(self, h: Array, z: Array) -> Bounds:
         """Largest |sin z_i|, |h|, the product of both, 1 and 0."""
@@ -189,6 +200,16 @@ class Perceptron:
         by_W = np.einsum("...am,...b->...amb", V * slope[..., None, :], h) / np.sqrt(self.q * self.m)
         return np.concatenate([by_V.reshape(*lead, self.q, -1), by_W.reshape(*lead, self.q, -1)], axis=-1)
 
+    def pull(self, h: Array, z: Array, p: Array) -> Array:
+        """Σ p Sᵀ/√m, then Σ (σ' ⊙ Vᵀp) hᵀ/√(qm)."""
+        V, W = self.weights(z[..., 0, :])
+        u = h @ transposed(W) / np.sqrt(self.q)
+        by_V = transposed(p) @ activations.value(self.activation, u) / np.sqrt(self.m)
+        back = activations.derivative(self.activation, u) * (p @ V) / np.sqrt(self.q * self.m)
+        by_W = transposed(back) @ h
+        lead = by_V.shape[:-2]
+        return np.concatenate([by_V.reshape(*lead, -1), by_W.reshape(*lead, -1)], axis=-1)
+
     def _kappa(self) -> tuple[float, float]:
         """K_σ/√(qm) and S₂/(q√m)."""
         c = constants(self.activation["name"], self.activation["a"], self.activation["b"])
@@ -197,7 +218,7 @@ class Perceptron:
     def bounds(self, h: Array, z: Array) -> Bounds:
         """By |V|_F and |W|_F; derived in `depthlimit.theory.paper.prop7`."""
         kappa, s2 = self._kappa()
-        V, W = (np.sqrt(np.sum(a**2, axis=(-2, -1))) for a in self.weights(z))
+        V, W = euclid(z[..., : self.p // 2]), euclid(z[..., self.p // 2 :])
         b = s2 * V * h**2
         second = (b + np.sqrt(b**2 + 4 * (kappa * h) ** 2)) / 2
         mixed = np.hypot(kappa * W, kappa * V + s2 * V * W * h)
@@ -231,13 +252,3 @@ class Perceptron:
             v * w * (slope + gamma(self.m + 3) * (K + slope)) / root,
             (S + 2 * U * size) / np.sqrt(self.m) + v * euclid(h) * (slope + gamma(4) * (K + slope)) / root,
         )
-
-
-def residual_branch(spec: Spec) -> Branch:
-    """The f that the regime of a spec names."""
-    assert isinstance(spec.regime, GeneralFlow)
-    if spec.regime.residual == "linear":
-        return Linear(spec.q)
-    if spec.regime.residual == "sine":
-        return Sine(spec.q)
-    return Perceptron(spec.q, spec.m, spec.activation.model_dump())

@@ -24,12 +24,12 @@ from depthlimit.theory.typeset import tex_of
 
 RELATIONS = {"<=": r"\leq", ">=": r"\geq", "=": "="}
 _LIMITS = ("sup", "inf", "max", "min", "lim")
-_BRACKETS = "()[]{}|‖⟨⟩⌊⌋⌈⌉"  # fences that stretch by default, at the ends of a row
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _BIG = r"\\[Bb]igg?[lr]?\s*"  # latex2mathml knows it before parentheses only
 _BIG_BARS = re.compile(_BIG + r"(?:\\\||\\[lr]?Vert)")
 _SIDES = {"l": "left", "r": "right"}
 _SANS_SERIF_A = 0x1D5A0
+_FENCES = {"prefix": "([{⟨⌊⌈|‖", "postfix": ")]}⟩⌋⌉|‖"}  # stretchy by MathML Core's own dictionary
 
 
 def _prepare(tex: str) -> str:
@@ -64,17 +64,21 @@ def _mend(element: ElementTree.Element, display: bool) -> None:
 
 
 def _unwrap(parent: ElementTree.Element) -> None:
-    """Put what a row of one element holds in its place, <math> is a row itself; brackets at its ends are fences that stretch already."""
+    """Put what a row of one element holds in its place; <math> is a row itself."""
     for i, child in enumerate(parent):
         _unwrap(child)
-        if child.tag == "mrow" and len(child) > 1:
-            for end, form in ((child[0], "prefix"), (child[-1], "postfix")):
-                if end.tag == "mo" and end.get("form") == form and end.text and end.text in _BRACKETS:
-                    end.attrib.clear()
         if child.tag == "mrow" and len(child) == 1 and not child.attrib:
             parent[i] = child[0]
     if parent.tag == "math" and len(parent) == 1 and parent[0].tag == "mrow" and not parent[0].attrib:
         parent[:] = list(parent[0])
+
+
+def _plain_fences(row: ElementTree.Element) -> None:
+    """A fence at an end of a row is read as what its attributes say without them."""
+    if row.tag in ("mrow", "math") and len(row) > 1:
+        for end, form in ((row[0], "prefix"), (row[-1], "postfix")):
+            if end.tag == "mo" and end.attrib == {"stretchy": "true", "fence": "true", "form": form} and (end.text or "?") in _FENCES[form]:
+                end.attrib = {}
 
 
 @lru_cache(maxsize=4096)
@@ -91,6 +95,8 @@ def from_tex(tex: str, display: bool = True) -> Markup:
             return fallback
         _mend(element, display)
     _unwrap(tree)
+    for element in tree.iter():
+        _plain_fences(element)
     if not display:
         del tree.attrib["display"]  # inline is what <math> is without it
     return Markup(ElementTree.tostring(tree, encoding="unicode"))

@@ -11,8 +11,9 @@ import sympy as sp
 from scipy.linalg import expm
 
 from depthlimit.conformance.faults import SPECS
+from depthlimit.models.chebyshev import points
 from depthlimit.models.check import run
-from depthlimit.models.consistency import ConsistencyRun, evaluate, points
+from depthlimit.models.consistency import ConsistencyRun, evaluate
 from depthlimit.models.corpus import GENERAL_EULER
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.measure.consistency import interpolation_index

@@ -16,6 +16,7 @@ from depthlimit.conformance.derivations import (
     arzela,
     certificates,
     lemma21,
+    limit_map,
     matrices,
     model,
     prop5_steps,
@@ -55,6 +56,7 @@ ITEMS = (
     "eq55",
     "unclipped",
     "variational",
+    "a5",
 )
 
 # what derives a label, or one edition of it: the rule for the right side, and the constants by the family that they belong to
@@ -81,6 +83,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
     (arzela.RULES, arzela.constants),
+    (limit_map.RULES, limit_map.constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
     key: (rule, constants) for rules, constants in _FAMILIES for key, rule in rules.items()
