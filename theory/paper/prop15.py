@@ -58,8 +58,8 @@ _CURVATURE = A.C**2 * _D + _D * Theta_slope
 family("prop15.hidden", hidden_gap, "<=", A.C * _D / _L + (far + Theta_slope / _L + _CURVATURE / (_L * _Cf)) * sp.exp(_Cf), 30,
        r"h^L_{\lfloor Ls\rfloor}(t) \to H(s)\text{ uniformly over }s",
        "Corollary 13 with Z_∞: the bound (36) with the distance from the limit.",
-       part="(iii)", edition="explicit", role=Role.RESULT, premises=("prop15.eq45", "prop15.maps", "cor13.gap"),
-       tool=Tool.DISCRETE_GRONWALL, **_15)  # fmt: skip
+       part="(iii)", edition="explicit", role=Role.RESULT, premises=("prop15.eq45", "prop15.maps"), tool=Tool.DISCRETE_GRONWALL,
+       **_15)  # fmt: skip
 family("prop15.eq54", U, "=", U_integral, 36, r"U(s) = U_0+\int_0^sg(U(r),r)dr", "The solution exists though g jumps at every layer.",
        equation="(54)", role=Role.DEFINITION, tool=Tool.DEFINITION, **_17)  # fmt: skip
 family("prop15.ball", U_norm, "<=", U0_norm * sp.exp(lipschitz), 36, r"\|U(s)\| \le \|U_0\|\exp(C)",

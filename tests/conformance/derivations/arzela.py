@@ -51,8 +51,8 @@ def _hidden(line: Lines) -> sp.Expr:
         prop11_setting.Ct: chain_rule((S.C, speed), (size, prop15.Theta_slope)),
         prop11_setting.C: sp.Max(S.C, size),
     }
-    families = {prop11_gap.limit_start: 0, prop11_gap.limit_theta: prop15.far, Q.C_Theta: prop15.Theta_slope, Q.L: Q.depth}
-    return line.rhs("cor13.gap").subs(families).xreplace(constants)
+    bound = prop11_gap.C_U / Q.L + prop11_gap.printed(sp.Integer(0), prop15.far)  # the right side of cor13.gap
+    return bound.subs({Q.C_Theta: prop15.Theta_slope, Q.L: Q.depth}).xreplace(constants)
 
 
 RULES: dict[str, Rule] = {
