@@ -98,9 +98,9 @@ class FamilyRun:
 
     @cached_property
     def C(self) -> float:
-        """The largest of L|Z_{k+1} - Z_k|, |Z_k| and b."""
+        """The largest of L|Z_{k+1} - Z_k|, |Z_k| and b; the proposition asks for C > 0."""
         g = self.given
-        return max(float(np.linalg.norm(g["slope"])), float(np.linalg.norm(g["slope"] + g["tilt"])), self.size, self.speed)
+        return max(float(np.linalg.norm(g["slope"])), float(np.linalg.norm(g["slope"] + g["tilt"])), self.size, self.speed) or 1.0
 
     @cached_property
     def delta(self) -> Fraction:

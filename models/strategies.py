@@ -19,6 +19,7 @@ from hypothesis.internal.constants_ast import Constants
 
 from depthlimit.models.certificate import certify
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.families import FamilyRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.spec import Spec
 from depthlimit.theory.paper import prop8
@@ -346,6 +347,28 @@ def _relu(draw: st.DrawFn) -> Spec:
     )
 
 
+@st.composite
+def _family(draw: st.DrawFn) -> Spec:
+    """Even depths, so that (-1)^L flip has a limit; sizes from 1/1000 to 1, and a change of sign between two depths at times."""
+    q, random = draw(st.integers(1, 3)), np.random.RandomState(draw(SEEDS))
+    sizes = {name: draw(st.sampled_from([0.0, 0.001, 0.1, 1.0])) for name in ("base", "slope", "fade", "tilt", "drift", "flip")}
+    arrays = {name: size * random.standard_normal(q) for name, size in {**sizes, "start": 1.0}.items()}
+    T = draw(st.sampled_from([0.1, 4.0, 100.0]))
+    depths = tuple(2 * n for n in sorted(draw(st.sets(st.integers(1, 60), min_size=2, max_size=3))))
+    regime = {
+        "kind": "family",
+        "depths": depths,
+        "rate": draw(st.sampled_from([0.1, 1.0, 10.0])),
+        "turns": draw(st.sampled_from([1, 20])),
+        "bounded": draw(st.booleans()),
+        "arrays": {"inline": [[name, [q], values.tolist()] for name, values in sorted(arrays.items())]},
+    }
+    shape = {"d": q, "dout": 1, "q": q, "m": 1, "L": depths[0], "n": 1}
+    spec = Spec.model_validate({"regime": regime, **shape, "T": T, "times": (0.0, T / 10, T)})
+    delta = draw(st.sampled_from([0.05, 0.2, 0.5]))  # ε in units of C, so that the finite sets of the proof are small
+    return spec.model_copy(update={"regime": spec.regime.model_copy(update={"epsilon": delta * FamilyRun(spec, ArrayStore()).C})})
+
+
 def specs(kind: str) -> st.SearchStrategy[Spec]:
     """Specs of one regime. Ladders in depth are corpus-only: one of them costs as much as fifty small flows."""
     makers = {
@@ -361,6 +384,7 @@ def specs(kind: str) -> st.SearchStrategy[Spec]:
         "kernel-matrix": _kernel_matrix,
         "relu": _relu,
         "pl-ball": _pl_ball,
+        "family": _family,
     }
     if kind not in makers:
         raise ValueError(f"no strategy for regime {kind!r}; there are {', '.join(makers)}")
@@ -385,7 +409,7 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
 
 GENERATED = (
     *("plain-flow", "clipped-flow", "network", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix"),
-    *("kernel-matrix", "relu", "pl-ball", "general-long"),
+    *("kernel-matrix", "relu", "pl-ball", "general-long", "family"),
 )
 
 

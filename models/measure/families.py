@@ -11,9 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 
 from depthlimit.models.families import FamilyRun
+from depthlimit.models.flow import Block, solve
 from depthlimit.models.measure.counterexamples import CounterexamplesRun
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import U, euclid, gamma
@@ -43,7 +43,7 @@ def _each(run: FamilyRun, f: Callable[[int], Array]) -> Array:
     return np.stack([f(L) for L in run.depths])
 
 
-@measures("family_C", "family_eps", "family_s", "family_apart", "family_steps", "depth", "t", "family_other", on=FamilyRun)
+@measures("family_C", "family_eps", "family_apart", "family_steps", "depth", "t", "family_other", on=FamilyRun)
 def setting(run: FamilyRun) -> Mapping[str, Field]:
     """Constants and points."""
     s = run.s
@@ -52,7 +52,6 @@ def setting(run: FamilyRun) -> Mapping[str, Field]:
     return {
         "family_C": number(run.C, 8 * U * run.C),
         "family_eps": number(run.regime.epsilon),
-        "family_s": Field(np.array([float(x) for x in s]), U * np.ones(len(s)), ("layer",)),
         "family_apart": Field(apart, U * apart, ("layer", "sample")),
         "family_steps": _exact(np.array(steps), "batch", "layer", "sample"),
         "depth": _exact(run.depths, "batch"),
@@ -61,33 +60,27 @@ def setting(run: FamilyRun) -> Mapping[str, Field]:
     }
 
 
-@measures("family_across", "family_along", "family_both", "family_limit_both", on=FamilyRun)
+@measures("family_both", "family_limit_both", on=FamilyRun)
 def changes(run: FamilyRun) -> Mapping[str, Field]:
-    """Differences between two depths s, two times, and both; t' is 0."""
+    """Differences between (s, t) and (s', 0)."""
     Z, limit = _each(run, lambda L: run.values(L, run.s, run.times)), run.limit(run.s, run.times)
     return {
-        "family_across": _norms(run, Z[:, :, :, None] - Z[:, :, None], ALL),
-        "family_along": _norms(run, Z - Z[:, :1], BTL),
         "family_both": _norms(run, Z[:, :, :, None] - Z[:, :1, None], ALL),
         "family_limit_both": _norms(run, limit[:, :, None] - limit[:1, None], ALL[1:]),
     }
 
 
-@measures("family_pair", "family_pair_near", "family_near", "family_double", "family_double_x", "family_double_y", on=FamilyRun)
+@measures("family_pair", "family_pair_near", "family_near", on=FamilyRun)
 def pairs(run: FamilyRun) -> Mapping[str, Field]:
-    """Differences between a depth and the next one of the run: at (s, t), at (s_j, t_j), and between t and the last time."""
+    """Differences between a depth and the next one of the run: at (s, t) and at (s_j, t_j)."""
     s_j, t_j = run.coarse()
     Z = _each(run, lambda L: run.values(L, run.s, run.times))
     Z_j = _each(run, lambda L: run.values(L, s_j, t_j))
-    next_Z, last = np.roll(Z, -1, axis=0), Z[:, -1:]
     near = np.maximum(np.abs(run.times - t_j)[:, None], [float(a - b) for a, b in zip(run.s, s_j, strict=True)])
     return {
-        "family_pair": _norms(run, Z - next_Z, BTL),
+        "family_pair": _norms(run, Z - np.roll(Z, -1, axis=0), BTL),
         "family_pair_near": _norms(run, Z_j - np.roll(Z_j, -1, axis=0), BTL),
         "family_near": Field(near, 4 * U * near, BTL[1:]),
-        "family_double": _norms(run, Z - next_Z[:, -1:], BTL),
-        "family_double_x": _norms(run, np.broadcast_to(last - next_Z[:, -1:], Z.shape), BTL),
-        "family_double_y": _norms(run, Z - last, BTL),
     }
 
 
@@ -104,9 +97,9 @@ def shifts(run: FamilyRun) -> Mapping[str, Field]:
     }
 
 
-@measures("family_late", "family_path", "family_path_printed", "family_tail", "family_star", "family_limit_star", on=FamilyRun)
+@measures("family_late", "family_path", "family_path_printed", "family_star", "family_limit_star", on=FamilyRun)
 def late(run: FamilyRun) -> Mapping[str, Field]:
-    """After t_0: changes, lengths of paths and the integral of b; before it, and on a bounded interval, 0."""
+    """After t_0: changes and lengths of paths; before it, and on a bounded interval, 0."""
     t_0, start = run.t_0, np.array([run.t_0])
     after, star = np.maximum(run.times, t_0), run.star(run.times)
     Z, limit = _each(run, lambda L: run.values(L, run.s, run.times)), run.limit(run.s, run.times)
@@ -118,12 +111,10 @@ def late(run: FamilyRun) -> Mapping[str, Field]:
         values = _each(run, lambda L: path(L, index))
         return Field(values, np.where(values == 0, 0.0, 64 * U * run.size), BTL)
 
-    tail = (run.speed / run.regime.rate) * (run.grown(after) - run.grown(start))[:, 0, 0]
     return {
         "family_late": _norms(run, _each(run, lambda L: run.values(L, run.s, after) - run.values(L, run.s, start)), BTL),
         "family_path": length(run.index),
         "family_path_printed": length(run.printed_index),
-        "family_tail": Field(tail, np.where(tail == 0, 0.0, 64 * U * run.size), ("time",)),
         "family_star": _norms(run, Z - _each(run, lambda L: run.values(L, run.s, star)), BTL),
         "family_limit_star": _norms(run, limit - run.limit(run.s, star), BTL[1:]),
     }
@@ -173,21 +164,19 @@ def indices(run: FamilyRun) -> Mapping[str, Field]:
     }
 
 
-@measures("family_U", "family_U_integral", "family_U_norm", "family_U_speed", "family_U0_norm", "family_lipschitz", on=FamilyRun)
+@measures("family_U", "family_U_integral", "family_U_norm", "family_U0_norm", "family_lipschitz", on=FamilyRun)
 def solutions(run: FamilyRun) -> Mapping[str, Field]:
     """The ODE with piecewise constant parameters; Gauss and Legendre with eight points on a piece, |z| <= 2: below 1e-16 of the state."""
     U_s, integral = (np.stack(v) for v in zip(*(run.solution(L) for L in run.depths), strict=True))
-    Z = _each(run, lambda L: run.values(L, run.s, run.times))
     lipschitz = np.stack([np.max(np.abs(run.layers(L, run.numbers(L), run.times)), axis=(1, 2)) for L in run.depths])
     own = gamma(4 * max(run.depths) + 64) * math.exp(run.size)
-    size, speed = euclid(U_s), euclid(Z * U_s)
+    size = euclid(U_s)
     start = float(euclid(run.given["start"]))
     C3 = (*BTL, "component")
     return {
         "family_U": _field(U_s, own * start, C3),
         "family_U_integral": _field(integral, own * start * (1 + run.size), C3),
         "family_U_norm": _field(size, own * start, BTL),
-        "family_U_speed": _field(speed, own * run.size * start, BTL),
         "family_U0_norm": number(start, 4 * U * start),
         "family_lipschitz": _field(lipschitz, 64 * U * run.size, BT),
     }
@@ -199,7 +188,8 @@ def limits(run: FamilyRun) -> Mapping[str, Field]:
     first, slope = run.last()
     s, start = np.array([float(x) for x in run.s]), run.given["start"]
     closed = start * np.exp(np.multiply.outer(s, first) + np.multiply.outer(s**2 / 2, slope))
-    found, rough = (solve_ivp(run.velocity, (0.0, 1.0), start, "DOP853", s, rtol=rtol, atol=0.0).y.T for rtol in (1e-13, 1e-10))
+    fine, rough = (solve(run.velocity, start, s, rtol, [Block(len(start))]) for rtol in (1e-13, 1e-11))
+    found, error = start + fine, euclid(fine - rough) + 2.0**-40 * euclid(fine)
     own = gamma(256) * math.exp(run.size) * float(euclid(start))
 
     def far(L: int) -> Array:
@@ -212,7 +202,7 @@ def limits(run: FamilyRun) -> Mapping[str, Field]:
 
     gap = euclid(_each(run, run.hidden) - closed)
     return {
-        "family_H": Field(found, euclid(found - rough) + own, ("layer", "component")),
+        "family_H": Field(found, error + own, ("layer", "component")),
         "family_H_closed": _field(closed, own, ("layer", "component")),
         "family_hidden_gap": _field(gap, gamma(4 * max(run.depths)) * math.exp(run.size) * float(euclid(start)) + own, BTL),
         "family_far": _field(_each(run, far), 64 * U * run.size, BT),

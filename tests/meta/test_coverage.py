@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1 and 4.2, A.1 to A.6, B.1 to B.6, C and D display stands in the registry.
+"""Every line that Sections 1, 3 and 4.1 to A.6,4.3 and Appendices A to B.6, CD and D display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -79,9 +79,9 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (20, "integrating, two lines", "prop8.successive-integral prop8.successive-mu"),
     (20, "Grönwall, two lines", "prop8.successive-gronwall prop8.successive-bound"),
     (21, "Z^L(s, t) = Z_{⌊(L-1)s⌋+1}(t)", "prop15.index eq8.layers"),
-    (21, "(i) ‖Z_{k+1} - Z_k‖ <= C/L, (ii) ‖Z_k‖ <= C, ‖dZ_k/dt‖ <= b(t)", "prop9.layers prop9.time prop9.trained"),
-    (21, "‖Z_i - Z_j‖ <= C|i - j|/L", "prop9.layers"),
-    (21, "‖Z_k(t) - Z_k(t')‖ = ‖∫dZ_k/dτ‖ <= C|t - t'|", "prop9.time"),
+    (21, "(i) ‖Z_{k+1} - Z_k‖ <= C/L, (ii) ‖Z_k‖ <= C, ‖dZ_k/dt‖ <= b(t)", "prop9.floor prop9.trained"),
+    (21, "‖Z_i - Z_j‖ <= C|i - j|/L", "prop9.floor"),
+    (21, "‖Z_k(t) - Z_k(t')‖ = ‖∫dZ_k/dτ‖ <= C|t - t'|", "prop9.floor"),
     (21, "‖Z^L(s, t) - Z^L(s', t')‖ <= two lines", "prop9.floor"),
     (21, "‖Z^φ(L)(s, t) - Z^φ(M)(s, t)‖ <= three lines", "prop9.cauchy"),
     (22, "[0, 1] ⊂ ∪(s_i - δ, s_i + δ), [0, t_0] ⊂ ∪(t_j - δ, t_j + δ)", "(compactness; test_arzela.py has the sets that are used)"),
@@ -100,7 +100,7 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (24, "Δ_{k+1} <= ... with Θ^L", "prop11.recursion prop11.index prop11.theta-triangle prop11.theta-shift prop11.recursion-sup"),
     (25, "Corollary 12", "cor12.gap"),
     (25, "Corollary 13", "cor13.gap"),
-    (30, "Proposition 15: (i), (ii)", "prop15.index prop15.maps prop15.double prop15.iterated hypothesis.successive"),
+    (30, "Proposition 15: (i), (ii)", "prop15.index prop15.maps prop15.iterated hypothesis.successive"),
     (30, "Proposition 15: (iii), (iv)", "prop15.hidden thm6.interpolates"),
     (30, "ℓ = (1/n) Σ|F(x_i) - y_i|², and its limit", "loss.mean-squared-error thm6.interpolates"),
     (26, "Theorem 14: Z^L(s, t) = Z_{⌊(L-1)s⌋+1}(t)", "a5.eq39"),
@@ -162,15 +162,15 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (35, "(1/n)Σ|y_i|² <= C", "thm6.C thm6.condition"),
     (36, "Remark 3", "remark3.width"),
     (32, "A, B and Z_k satisfy the assumptions of Corollary 10 and Proposition 9", "prop9.trained"),
-    (36, "Lemma 16", "lemma17.eq54 hypothesis.one-constant"),
-    (36, "Lemma 17: U(s) = U_0 + ∫g(U(r), r)dr", "lemma17.eq54"),
-    (36, "‖g(U, r)‖ <= ‖g(0, r)‖ + ‖g(U, r) - g(0, r)‖ <= C‖U‖", "lemma17.growth"),
-    (36, "‖U(s)‖ <= ‖U_0‖exp(C)", "lemma17.ball"),
+    (36, "Lemma 16", "prop15.eq54 hypothesis.one-constant"),
+    (36, "Lemma 17: U(s) = U_0 + ∫g(U(r), r)dr", "prop15.eq54"),
+    (36, "‖g(U, r)‖ <= ‖g(0, r)‖ + ‖g(U, r) - g(0, r)‖ <= C‖U‖", "prop11.speed"),
+    (36, "‖U(s)‖ <= ‖U_0‖exp(C)", "prop15.ball"),
     (37, "Lemma 18", "lemma18.perturbation lemma18.left lemma18.right"),
     (37, "s_min(A + A') >= s_min(A) - s_max(A'), s_max(A') = |A|₂ <= |A|_F", "lemma18.loyka lemma18.operator lemma18.frobenius"),
     (37, "|AB|² = Tr(ABBᵀAᵀ) = Tr(BBᵀAᵀA) >= λ_min(AᵀA)|B|²", "lemma18.trace lemma18.eigenvalue lemma18.square"),
     (37, "Lemma 19: lim e_{x,y} = lim e_{x,∞} = lim e_{∞,y}", "prop15.iterated"),
-    (37, "‖e_{x₁,y} - e_{x₂,y}‖ <= ε/2, ‖e_{x,y₁} - e_{x,y₂}‖ <= ε/2, and their sum", "prop15.double"),
+    (37, "‖e_{x₁,y} - e_{x₂,y}‖ <= ε/2, ‖e_{x,y₁} - e_{x,y₂}‖ <= ε/2, and their sum", "prop15.iterated"),
     (37, "Lemma 20, five lines", "lemma20.laurent-massart lemma20.root lemma20.root-bound lemma20.linear lemma20.threshold"),
     (37, "Lemma 20, and the inclusion of events", "lemma20.tail lemma20.inclusion lemma20.chi-square"),
     (33, "the event of Lemma 20", "prop5.event"),

@@ -115,6 +115,7 @@ def test_every_regime_that_asks_an_implementation_is_part_of_a_run() -> None:
         "relu",
         "relu-ladder",
         "counterexamples",
+        "family",
         "pl-seeds",
     }  # take one by their signature and ask it nothing
     assert set(ASKED) == asking - ours

@@ -21,7 +21,7 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
         "None: every layer moves at speed b at most, which is what the next inequality uses.",
         (
             "By hand: ⌊φ(L)s - 1⌋ + 1 = ⌊φ(L)s⌋, at s = 0 the index 0, and for L = 3, s = 1/2 layer 1 where (8) has layer 2.",
-            "On a family whose upper layers move faster the left side is 1.15 times the printed right side (prop9-index-witness).",
+            "On a family whose upper layers move faster the left side is 1.16 times the printed right side (prop9-index-witness).",
         ),
         "replay prop9-index-witness --implementation numpy",
     ),
@@ -48,7 +48,7 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
         "(31) too holds without C/φ(L), and the last display with C/φ(L) for 2C/φ(L), the edition sharpened.",
         (
             "By hand: both sides are of the same layer, which moves at most at speed C, and |t' - t''| <= δ = ε/C.",
-            "The sharpened last display holds on every family, and is attained to 0.1% on the one that parts as fast as it may.",
+            "The sharpened last display holds on every family, and is attained to 0.2% on the one that parts as fast as it may.",
         ),
         "explain prop9.uniform",
     ),
@@ -118,7 +118,7 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
             "By hand: g is bounded along a solution that stays in a compact, so U(s) is Cauchy as s → T.",
             "Solutions of (54) with piecewise constant parameters meet the integral equation at s = 1 too, up to rounding.",
         ),
-        "explain lemma17.eq54",
+        "explain prop15.eq54",
     ),
     (
         "d-lemma16-uniform",

@@ -13,6 +13,7 @@ from random import Random
 import sympy as sp
 
 from depthlimit.conformance.derivations import (
+    arzela,
     certificates,
     lemma21,
     limit_map,
@@ -38,9 +39,11 @@ ITEMS = (
     "prop5",
     "prop7",
     "prop8",
+    "prop9",
     "prop11",
     "cor12",
     "cor13",
+    "prop15",
     "averaged",
     "certificate",
     "lemma18",
@@ -79,6 +82,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (theorem6.RULES, theorem6.constants),
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
+    (arzela.RULES, arzela.constants),
     (limit_map.RULES, limit_map.constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
@@ -87,6 +91,7 @@ RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
 NOT_DERIVED: dict[str, str] = {
     **prop5_steps.NOT_DERIVED,
     **prop8_steps.NOT_DERIVED,
+    **arzela.NOT_DERIVED,
     "prop8.long-left": "a level that was chosen, and no consequence of anything",
     "lemma20.laurent-massart": "cited: Lemma 1 of Laurent and Massart (2000); checked against the exact tail",
     "lemma20.linear[as-printed]": "rounded up by a factor 4 in the print; the edition explicit is derived",
