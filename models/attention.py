@@ -109,7 +109,7 @@ class Attention:
         """VᵀW DG Wᵀ/c², token by token."""
         W, V = self.weights(z)
         DG = averages_jacobian(self._rows(h) @ W / self.c)
-        J = np.einsum("...ae,...iajb,...db->...iejd", np.swapaxes(W, -1, -2) @ V, DG, W, optimize=True) / self.c**2
+        J = np.einsum("...ae,...iajd->...iejd", np.swapaxes(W, -1, -2) @ V, np.einsum("...iajb,...db->...iajd", DG, W)) / self.c**2
         return np.asarray(J.reshape(*J.shape[:-4], self.q, self.q))
 
     def parameter_jacobian(self, h: Array, z: Array) -> Array:
@@ -119,7 +119,8 @@ class Attention:
         Y = X @ W / self.c
         G, DG = averages(Y), averages_jacobian(Y)
         by_W = np.einsum("...de,...ib->...iedb", V, G) / self.c
-        by_W = by_W + np.einsum("...ae,...iajb,...jd->...iedb", np.swapaxes(W, -1, -2) @ V, DG, X, optimize=True) / self.c**2
+        along = np.einsum("...iajb,...jd->...iadb", DG, X)
+        by_W = by_W + np.einsum("...ae,...iadb->...iedb", np.swapaxes(W, -1, -2) @ V, along) / self.c**2
         by_V = np.einsum("...id,ef->...iedf", G @ np.swapaxes(W, -1, -2) / self.c, np.eye(self.size))
         lead = np.broadcast_shapes(by_W.shape[:-4], by_V.shape[:-4])
         shape = (*lead, self.q, self.size**2)
