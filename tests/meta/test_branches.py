@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import mpmath
@@ -12,9 +13,12 @@ from depthlimit.conformance.faults.branches import DotProduct, WithoutSquare
 from depthlimit.models.attention import Attention, averages, averages_jacobian, moment
 from depthlimit.models.branches import Convolution, residual_branch
 from depthlimit.models.corpus_branches import QUICK, STANDARD
+from depthlimit.models.data import ArrayStore
 from depthlimit.models.general import Branch, Perceptron
+from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.measure.branches import defined
 from depthlimit.models.spec import Spec
+from depthlimit.models.training_limit import limit, problem
 from depthlimit.theory.quantity import Array
 
 SIGMA = {"name": "tanh", "a": 1.5, "b": 0.5}
@@ -237,3 +241,30 @@ def test_sizes_of_branches_are_checked() -> None:
     for kind, message in (("convolution", "m a multiple of q, got q=4, m=3"), ("attention", "m tokens of q/m numbers, got q=4, m=3")):
         with pytest.raises(ValueError, match=message):
             Spec.model_validate({"regime": {"kind": "general-flow", "residual": kind}, **flow})
+
+
+# --- training in the limit of large depth
+
+
+@pytest.mark.parametrize(("residual", "q", "m"), [("convolution", 3, 3), ("attention", 2, 2)])
+def test_networks_extrapolated_in_depth_agree_with_the_limit_of_training(residual: str, q: int, m: int) -> None:
+    """Theorem 14 (ii) at s = k/6: each step of Richardson's extrapolation from L = 6, 12, 24 gains about a factor L."""
+    spec = Spec.model_validate(
+        {
+            "regime": {"kind": "general-flow", "residual": residual},
+            **{"d": 2, "dout": 1, "q": q, "m": m, "L": 12, "n": 1, "T": 0.1, "rtol": 1e-10, "times": (0.0, 0.1)},
+            "init": {"kind": "affine", "scale": 0.5, "slope": 0.3},
+        }
+    )
+    solved = limit(problem(spec, ArrayStore()), np.array(spec.times), start=8)
+    assert max(float(solved.error(k).max()) for k in "ABZH") < 1e-9
+    there, errors = solved.solution.weights(np.arange(1, 7) / 6)[-1], []
+    values = []
+    for L in (6, 12, 24):
+        run = GeneralRun(spec.model_copy(update={"L": L}), ArrayStore())
+        values.append(run.flow["Z"][0, -1, L // 6 - 1 :: L // 6])
+    for level in (1, 2, 3):
+        errors.append(float(np.abs(values[-1] - there).max()))
+        values = [(2**level * fine - coarse) / (2**level - 1) for coarse, fine in pairwise(values)]
+    assert errors[1] < errors[0] / 50, errors
+    assert errors[2] < min(errors[1] / 10, 1e-7), errors
