@@ -96,7 +96,7 @@ class ContinuousDepth:
         u = np.broadcast_to(start, (self.N, *start.shape))
         with np.errstate(all="ignore"):  # what overflows is found below
             for _ in range(_ITERATIONS):
-                following = start + np.tensordot(matrix, slope(u), axes=1)
+                following = start + (matrix @ slope(u).reshape(self.N, -1)).reshape(u.shape)
                 change, size = np.abs(following - u).max(), np.abs(following).max()
                 u = following
                 if not np.isfinite(size):
