@@ -1,4 +1,5 @@
-"""Instances of Section 4.3: networks of convolutions and of Lipschitz attention, trained, and against their ODE in depth."""
+"""Instances of Section 4.3: networks of convolutions and of Lipschitz attention, trained, against their ODE in depth and against the limit
+of training."""
 
 from __future__ import annotations
 
@@ -28,6 +29,18 @@ def _euler(residual: str, q: int, m: int, p: int) -> Spec:
     )
 
 
+def _limit(residual: str, q: int, m: int, depths: tuple[int, ...], seed: int, scale: float, slope: float) -> Spec:
+    """Against the limit of training; weights such that four orders in 1/L are told from rounding and from each other."""
+    return Spec.model_validate(
+        {
+            "regime": {"kind": "general-limit", "residual": residual, "depths": depths},
+            **{"d": 1, "dout": 1, "q": q, "m": m, "L": depths[-1], "n": 1, "rtol": 1e-13, "T": 0.1, "times": (0.0, 0.05, 0.1)},
+            "clip": {"kind": "smooth", "radius": 0.3},
+            "init": {"kind": "affine", "seed": seed, "scale": scale, "slope": slope},
+        }
+    )
+
+
 _CLIP = {"kind": "smooth", "radius": 0.5}
 CONVOLUTION = _flow("convolution", 3, 3, clip=_CLIP)
 ATTENTION = _flow("attention", 4, 2, clip=_CLIP)
@@ -37,4 +50,6 @@ STANDARD = (
     _flow("attention", 6, 3, L=4, n=2),
     _flow("attention", 2, 2, L=3, n=2, train="VW", data={"kind": "gaussian", "seed": 1}),
     _euler("convolution", 3, 6, 12),
+    _limit("convolution", 3, 3, (4, 8, 16, 32, 64), 2, 1.0, 0.4),
+    _limit("attention", 2, 2, (4, 8, 16, 32, 64, 128), 8, 0.8, 0.6),
 )
