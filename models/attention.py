@@ -13,8 +13,9 @@ admits is what f admits. Let a_j = y_j - y_i; E, Cov and κ₃ (the third mixed 
   Kim et al.'s φ^{-1}(N-1) for β = 1, called ρ.
 * P_ij <= 1/2 for j != i, so that columns of P sum to at most (N+1)/2: |G| <= γ₀|Y| and ‖P‖₂ <= γ₀ = √((N+1)/2).
 * |Cov(a, ψ)| <= 2 Σ_j P_ij|a_j - ā||a_j||da_j| <= 2ρ√2|dY|, for each i: ‖DG‖ <= γ₁ = γ₀ + 2ρ√(2N).
-* For |dY| = 1: Cov(da, ψ) <= 4√ρ (|da| <= √2), Cov(a, -2|da|²) <= 2√ρ (|da|² in [0, 2]) and κ₃ = Cov(a, ψ²) - 2ψ̄ Cov(a, ψ) <= 32 μ_{3/2}:
-  ‖D²G‖ <= γ₂ = √N (10√ρ + 32 μ_{3/2}).
+* For |dY| = 1, each i and each direction: the dy_j lie in an interval of length √2, so that Cov(da, ψ) <= (√2/2) 2√2√ρ = 2√ρ; |da|² in
+  [0, 2], so that Cov(a, -2|da|²) <= 2√ρ; and by Hölder's inequality κ₃(a, ψ, ψ) <= (4/3) 8 μ_{3/2}, since E|X - EX|³ <= (4/3) E|X|³ (it
+  suffices to see it for two values). ‖D²G‖ <= γ₂ = √N (6√ρ + (32/3) μ_{3/2}).
 
 Without the factor A, or with another key than query, f would not be Lipschitz; nor is dot-product attention, P_ij ∝ exp(x_iᵀWWᵀx_j/√D).
 """
@@ -87,7 +88,7 @@ class Attention:
         """γ₀, γ₁, γ₂."""
         N, rho = self.tokens, moment(1, self.tokens)
         g0 = np.sqrt((N + 1) / 2)
-        return g0, g0 + 2 * rho * np.sqrt(2 * N), np.sqrt(N) * (10 * np.sqrt(rho) + 32 * moment(1.5, N))
+        return g0, g0 + 2 * rho * np.sqrt(2 * N), np.sqrt(N) * (6 * np.sqrt(rho) + 32 / 3 * moment(1.5, N))
 
     def weights(self, z: Array) -> tuple[Array, Array]:
         """W and V [... D D] of the vector z."""
@@ -109,7 +110,7 @@ class Attention:
         """VᵀW DG Wᵀ/c², token by token."""
         W, V = self.weights(z)
         DG = averages_jacobian(self._rows(h) @ W / self.c)
-        J = np.einsum("...ae,...iajb,...db->...iejd", np.swapaxes(W, -1, -2) @ V, DG, W, optimize=True) / self.c**2
+        J = np.einsum("...ae,...iajd->...iejd", np.swapaxes(W, -1, -2) @ V, np.einsum("...iajb,...db->...iajd", DG, W)) / self.c**2
         return np.asarray(J.reshape(*J.shape[:-4], self.q, self.q))
 
     def parameter_jacobian(self, h: Array, z: Array) -> Array:
@@ -119,7 +120,8 @@ class Attention:
         Y = X @ W / self.c
         G, DG = averages(Y), averages_jacobian(Y)
         by_W = np.einsum("...de,...ib->...iedb", V, G) / self.c
-        by_W = by_W + np.einsum("...ae,...iajb,...jd->...iedb", np.swapaxes(W, -1, -2) @ V, DG, X, optimize=True) / self.c**2
+        along = np.einsum("...iajb,...jd->...iadb", DG, X)
+        by_W = by_W + np.einsum("...ae,...iadb->...iedb", np.swapaxes(W, -1, -2) @ V, along) / self.c**2
         by_V = np.einsum("...id,ef->...iedf", G @ np.swapaxes(W, -1, -2) / self.c, np.eye(self.size))
         lead = np.broadcast_shapes(by_W.shape[:-4], by_V.shape[:-4])
         shape = (*lead, self.q, self.size**2)

@@ -1,4 +1,6 @@
-"""Instances of Section 4.3: networks of convolutions and of Lipschitz attention, trained, and against their ODE in depth."""
+"""Instances of Section 4.3: networks of convolutions and of Lipschitz attention, trained, also until the loss is gone, against their ODE in
+depth and against the limit of training.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from depthlimit.models.corpus_long import ball
 from depthlimit.models.spec import Spec
 
 
@@ -28,13 +31,51 @@ def _euler(residual: str, q: int, m: int, p: int) -> Spec:
     )
 
 
+def _limit(residual: str, q: int, m: int, depths: tuple[int, ...], seed: int, scale: float, slope: float) -> Spec:
+    """Against the limit of training; weights such that four orders in 1/L are told from rounding and from each other."""
+    return Spec.model_validate(
+        {
+            "regime": {"kind": "general-limit", "residual": residual, "depths": depths},
+            **{"d": 1, "dout": 1, "q": q, "m": m, "L": depths[-1], "n": 1, "rtol": 1e-13, "T": 0.1, "times": (0.0, 0.05, 0.1)},
+            "clip": {"kind": "smooth", "radius": 0.3},
+            "init": {"kind": "affine", "seed": seed, "scale": scale, "slope": slope},
+        }
+    )
+
+
+# Until 1e-12 of the loss is left, Proposition 8: as the balls of `corpus_long`, n <= d and weights small.
+_PLANE = ((0.5, 0.0), (0.0, 0.5))
+_LONG = (
+    ball(
+        *("attention", 0.05, 3, 24.5, (_PLANE, (0.3, 0.1), (0.02, -0.05), _PLANE)),
+        ((1.0, 0.0), (0.0, 1.0)),
+        ((0.253926, 0.001963), (0.001963, 0.246074)),
+        m=2,
+    ),
+    ball(
+        *(
+            "convolution",
+            0.05,
+            5,
+            27.0,
+            ((*_PLANE, (0.0, 0.0)), (0.1, -0.05, 0.1, 0.0, 0.2, 0.1), (0.01,) * 6, ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0))),
+        ),
+        ((1.0, 0.2), (-0.3, 1.0)),
+        ((0.253804, 0.052211), (-0.074703, 0.254761)),
+        m=3,
+    ),
+)
 _CLIP = {"kind": "smooth", "radius": 0.5}
 CONVOLUTION = _flow("convolution", 3, 3, clip=_CLIP)
 ATTENTION = _flow("attention", 4, 2, clip=_CLIP)
-QUICK = (CONVOLUTION, ATTENTION, _euler("attention", 4, 2, 8))
+QUICK = (CONVOLUTION, ATTENTION)
 STANDARD = (
     _flow("convolution", 4, 8, activation={"name": "gelu"}, L=5, n=3),
     _flow("attention", 6, 3, L=4, n=2),
     _flow("attention", 2, 2, L=3, n=2, train="VW", data={"kind": "gaussian", "seed": 1}),
+    _euler("attention", 4, 2, 8),
     _euler("convolution", 3, 6, 12),
+    *_LONG,
+    _limit("convolution", 3, 3, (4, 8, 16, 32, 64), 2, 1.0, 0.4),
+    _limit("attention", 2, 2, (4, 8, 16, 32, 64, 128), 8, 0.8, 0.6),
 )

@@ -22,7 +22,7 @@ from depthlimit.theory.paper import prop3_steps
 from depthlimit.theory.paper import appendix_d
 from depthlimit.theory.paper import section3
 from depthlimit.theory.paper import section43
-from depthlimit.theory.paper import hypotheses, branches
+from depthlimit.theory.paper import hypotheses, branches, section43_differences
 from depthlimit.theory.paper import relu_limit
 from depthlimit.theory.paper import conservation
 from depthlimit.theory.paper import variational
