@@ -1,7 +1,7 @@
 """The double limit: certified instances with n > d at doubling depths, until 1e-14 of the loss is left or less.
 
 QUICK     labels as large as the certificate at the shallowest depth admits
-STANDARD  forty times those, where weights move far enough to see how they depend on the depth; wider ones; deeper ladders
+STANDARD  twenty times those, where weights move far enough to see how they depend on the depth; wider ones; deeper ladders
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from depthlimit.models.spec import Spec
 
-_SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 0.9, 1.0)
+_SHARES = (0.0, 0.1, 0.3, 0.6, 0.9, 1.0)
 
 
 def _double(n: int, d: int, q: int, m: int, T: float, depths: tuple[int, ...], a: float, b: float, **regime: Any) -> Spec:
@@ -25,8 +25,8 @@ def _double(n: int, d: int, q: int, m: int, T: float, depths: tuple[int, ...], a
     )
 
 
-QUICK = (_double(3, 2, 3, 12, 6.0, (4, 8, 16, 32), 5.0, 1.5),)
+QUICK = (_double(3, 2, 3, 12, 6.0, (2, 4, 8, 16), 5.0, 1.5),)
 STANDARD = (
-    _double(3, 2, 3, 16, 8.0, (8, 16, 32, 64), 3.0, 2.0, excess=40.0),
+    _double(3, 2, 3, 16, 8.0, (8, 16, 32, 64), 3.0, 2.0, excess=20.0),
     _double(4, 3, 4, 64, 18.0, (4, 8, 16, 32), 3.0, 2.0),
 )

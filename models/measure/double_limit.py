@@ -17,7 +17,8 @@ from depthlimit.theory.quantity import Array, Field, number
 
 LC, NC = ("layer", "component"), ("sample", "component")
 _SPREAD = 10.0  # how far Richardson's weights spread errors: Π (2^p + 1)/(2^p - 1) < 8.3
-_LEFT = 16.0  # ln of what is left of the loss, in the control
+_LEFT = 20.0  # ln of what is left of the loss, in the control
+_EARLY = 0.002  # of the time in which (4) loses a factor e of the loss: so early outputs are a power series in 1/L that falls fast
 
 
 @measures("limit_gradient2", "limit_loss", on=DoubleRun)
@@ -65,15 +66,19 @@ def slope_in_s(run: DoubleRun) -> Field:
 @measures("ends_end", "Z_end", "ends_double", "Z_double", on=DoubleRun)
 def from_double_limit(run: DoubleRun) -> Mapping[str, Field]:
     """Distances from the double limit, at each time and as t tends to infinity."""
+    *networks, last = run.settled
+    own = tails(run)  # of the limit itself, whose limit in t is the double limit
     rows: dict[str, list[tuple[Array, Array]]] = {"ends_double": [], "Z_double": [], "ends_end": [], "Z_end": []}
-    last = run.settled[-1]
-    for w, s in zip(run.weights[:-1], run.settled[:-1], strict=True):
+    for w, s in zip(run.weights, networks, strict=False):
         ends = pieces(w.Z.shape[1])
         along, at_end = from_steps(w.Z, *ends, run.final), from_steps(s.Z[None], *ends, run.final)
         rows["ends_double"].append((euclid(w.ends - last.ends), w.ends_error + last.ends_error))
         rows["ends_end"].append((euclid(s.ends - last.ends), s.ends_error + last.ends_error))
         rows["Z_double"].append((along[0], along[1] + w.Z_error + last.Z_error))
         rows["Z_end"].append((at_end[0][0], at_end[1][0] + s.Z_error + last.Z_error))
+    for name in ("ends", "Z"):
+        rows[f"{name}_double"].append((own[f"{name}_tail"].values[-1], own[f"{name}_tail"].radius[-1]))
+        rows[f"{name}_end"].append((np.zeros(()), np.zeros(())))
     axes = {name: BT if name.endswith("double") else ("batch",) for name in rows}
     return {name: Field(np.stack([v for v, _ in pairs]), np.stack([e for _, e in pairs]), axes[name]) for name, pairs in rows.items()}
 
@@ -140,18 +145,14 @@ def hidden(run: DoubleRun) -> Mapping[str, Field]:
 
 @measures("slope_unscaled", "F_unscaled", on=DoubleRun)
 def unscaled(run: DoubleRun) -> Mapping[str, Field]:
-    """The control: outputs early, and of two depths when time has grown with L until e^{-16} of the loss is left."""
+    """The control: outputs early, and of two depths when time has grown with L until e^{-20} of the loss is left."""
     loss, _ = run.losses
     unit = float(run.times[-1] / np.log(loss[0, 0] / loss[0, -1]))
-    early, late, left = [], [], []
-    for i, L in enumerate(run.depths):
-        outputs, remaining = run.unscaled(L, unit * np.array([0.05, _LEFT * L][: 2 if i < 2 else 1]))
-        early.append(float(np.linalg.norm(outputs[0])))
-        if i < 2:
-            late.append(outputs[1])
-            left.append(float(np.sqrt(run.spec.n * remaining[1])))
+    early = [float(np.linalg.norm(run.unscaled(L, np.array([_EARLY * unit]))[0])) for L in run.depths]
+    late = [run.unscaled(L, np.array([_LEFT * unit * L])) for L in run.depths[:2]]
+    ends, left = np.concatenate([F for F, _ in late]), np.sqrt(run.spec.n * np.array([rest[0] for _, rest in late]))
     values, off = np.array(early), 100 * UNSCALED
     return {
         "slope_unscaled": number(*slope(values, off * values)),
-        "F_unscaled": Field(np.stack(late), np.array(left)[:, None] + off * euclid(np.stack(late)), ("batch", *NC)),
+        "F_unscaled": Field(ends, left[:, None] + off * euclid(ends), ("batch", *NC)),
     }

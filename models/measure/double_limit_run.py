@@ -98,8 +98,10 @@ class DoubleRun(CertificateRun):
 
     @cached_property
     def series(self) -> Array:
-        """r/(1-r) at each depth and, last, in the limit."""
+        """r/(1-r) at each depth and, last, in the limit. Raises RuntimeError where the loss no longer falls."""
         ratios = np.sqrt(self.losses[0][:, -1] / self.losses[0][:, -2])
+        if not np.all(ratios < 1):
+            raise RuntimeError(f"the loss does not fall from the last time but one to the last: {self.losses[0][:, -2:].tolist()}")
         return np.asarray(ratios / (1 - ratios))
 
     @cached_property

@@ -14,6 +14,7 @@ import sympy as sp
 
 from depthlimit.conformance.derivations import (
     certificates,
+    double,
     lemma21,
     matrices,
     model,
@@ -77,6 +78,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (theorem6.RULES, theorem6.constants),
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
+    (double.RULES, double.constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
     key: (rule, constants) for rules, constants in _FAMILIES for key, rule in rules.items()
@@ -100,7 +102,7 @@ NOT_DERIVED: dict[str, str] = {
     "eq55.proxy": "1, by moments: derived in the tests of kernels",
     "lemma20.power": "a level that was chosen, and no consequence of anything",
     "prop2.rate": "a measured rate",
-    "prop3.rate": "a measured rate",
+    **dict.fromkeys(("prop3.rate", *(f"thm6.rate-{name}" for name in ("ends", "Z", "h"))), "a measured rate"),
     "prop3.norm-of-vector[as-printed]": "false as printed; the corrected edition is derived",
 }
 

@@ -16,6 +16,7 @@ from depthlimit.conformance.faults import (
     comparison,
     consistency,
     controls,
+    double,
     flows,
     forward,
     general,
@@ -48,7 +49,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long),
+    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long, double),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
 _COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")
