@@ -16,6 +16,7 @@ from depthlimit.conformance.derivations import (
     certificates,
     double,
     lemma21,
+    limit_map,
     matrices,
     model,
     prop5_steps,
@@ -53,6 +54,7 @@ ITEMS = (
     "eq55",
     "unclipped",
     "variational",
+    "a5",
 )
 
 # what derives a label, or one edition of it: the rule for the right side, and the constants by the family that they belong to
@@ -79,6 +81,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
     (double.RULES, double.constants),
+    (limit_map.RULES, limit_map.constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
     key: (rule, constants) for rules, constants in _FAMILIES for key, rule in rules.items()

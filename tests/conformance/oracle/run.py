@@ -10,7 +10,16 @@ from depthlimit.models.verify import Plan, cost, make_plan
 
 # The regimes whose runs ask the implementation, the cheapest first, and their shares of the generated cases that are no single states.
 ASKED = (
-    *("network", "pl-ball", "plain-flow", "clipped-flow", "euler-scheme", "euler-ladder", "local-pl", "depth-ladder", "long-flow"),
+    "network",
+    "pl-ball",
+    "plain-flow",
+    "clipped-flow",
+    "euler-scheme",
+    "euler-ladder",
+    "local-pl",
+    "depth-ladder",
+    "training-limit",
+    "long-flow",
     "double-limit",
 )
 _SHARES = {"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "local-pl": 1}
