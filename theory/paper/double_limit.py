@@ -51,12 +51,13 @@ Z_end = measured("Z_end", r"\sup_s\|\mathcal Z^L_\infty(s)-\mathcal Z_\infty(s)\
 ends_double = measured("ends_double", r"\|(A,B)^L(t)-(A,B)_\infty\|", "BT", "distance from the double limit", local=False)
 Z_double = measured("Z_double", r"\sup_s\|\mathcal Z^L(s,t)-\mathcal Z_\infty(s)\|", "BT", "the same of Z, by (8)", local=False)
 _SLOPE = "extrapolated slope in L of the largest distance from the limit of training, over all saved t"
-slope_ends, slope_Z, slope_h = (
+slope_ends, slope_Z, slope_h, slope_F = (
     measured(f"slope_{name}_limit", rf"\text{{slope of }}\sup_t{tex}", "", f"{_SLOPE}, of {of}", local=False)
     for name, tex, of in (
         ("ends", r"\|(A,B)^L-(A,B)\|", "A and B"),
         ("Z", r"{}_{,s}\|\mathcal Z^L-\mathcal Z\|", "Z, by (8)"),
-        ("h", r"{}_{,s}\|h^L_{\lfloor Ls\rfloor}-H\|", "hidden states at s"),
+        ("h", r"{}_{,s,x}\|h^L_{\lfloor Ls\rfloor}-H\|", "hidden states at s, of the data and of fresh points"),
+        ("F", r"{}_{,x}\|F^L-BH(1)\|", "outputs, of the data and of fresh points"),
     )
 )
 _T_FIRST, _L_FIRST = "each depth's limit in t, extrapolated in 1/L", "the limit of training in depth, as t grows"
@@ -164,10 +165,11 @@ _thm6(
     premises=("prop8.long-successive",),
     tool=Tool.GRONWALL,
 )
-for _name, _part, _slope, _distance in (
-    ("ends", "(i)", slope_ends, "(A,B)^L(t)-(A,B)(t)"),
-    ("Z", "(ii)", slope_Z, r"\mathcal Z^L(s,t)-\mathcal Z(s,t)"),
-    ("h", "(iii)", slope_h, r"h^L_{\lfloor Ls\rfloor}(t)-H(s,t)"),
+for _name, _part, _slope, _over, _distance in (
+    ("ends", "(i)", slope_ends, "", "(A,B)^L(t)-(A,B)(t)"),
+    ("Z", "(ii)", slope_Z, " and s", r"\mathcal Z^L(s,t)-\mathcal Z(s,t)"),
+    ("h", "(iii)", slope_h, ", s and x", r"h^L_{\lfloor Ls\rfloor}(t)-H(s,t)"),
+    ("F", "(iv)", slope_F, " and x", r"F^L(x;t)-B(t)H(1,t)"),
 ):
     _thm6(
         f"rate-{_name}",
@@ -175,8 +177,7 @@ for _name, _part, _slope, _distance in (
         _slope,
         "=",
         sp.Integer(-1),
-        "Hypothesis (ii) of Proposition 15 with a rate: the distance from the limit falls as 1/L, uniformly over all t"
-        f"{'' if _name == 'ends' else ' and s'}.",
+        f"Hypothesis (ii) of Proposition 15 with a rate: the distance from the limit falls as 1/L, uniformly over all t{_over}.",
         rf"\sup_{{t \in \mathbb R_+}}\|{_distance}\| = \mathcal O(1/L)",
         premises=("prop3.rate",),
         tool=Tool.EXTRAPOLATION,

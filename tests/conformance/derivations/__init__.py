@@ -105,7 +105,7 @@ NOT_DERIVED: dict[str, str] = {
     "eq55.proxy": "1, by moments: derived in the tests of kernels",
     "lemma20.power": "a level that was chosen, and no consequence of anything",
     "prop2.rate": "a measured rate",
-    **dict.fromkeys(("prop3.rate", *(f"thm6.rate-{name}" for name in ("ends", "Z", "h"))), "a measured rate"),
+    **dict.fromkeys(("prop3.rate", *(f"thm6.rate-{name}" for name in ("ends", "Z", "h", "F"))), "a measured rate"),
     "prop3.norm-of-vector[as-printed]": "false as printed; the corrected edition is derived",
 }
 

@@ -93,7 +93,7 @@ def _kept(spec: Spec, store: ArrayStore) -> DoubleRun:
 _EDITIONS = {
     **dict.fromkeys(("tail-ends", "tail-Z", "double-ends", "double-Z"), "sharpened,along-trajectory"),
     **dict.fromkeys(("depths-decay", "limit-pl", "lipschitz"), "sharpened,a-priori"),
-    **dict.fromkeys(("rate-ends", "rate-Z", "rate-h", "order-ends", "order-Z"), "explicit,along-trajectory"),
+    **dict.fromkeys(("rate-ends", "rate-Z", "rate-h", "rate-F", "order-ends", "order-Z"), "explicit,along-trajectory"),
     "hidden": "as-printed,along-trajectory",
 }
 
@@ -120,6 +120,7 @@ _CLAIMS: tuple[tuple[str, str, Callable[[Claim], Claim]], ...] = (
     ("rate-ends", "a slope of -1.01", scaled(sp.Rational(101, 100))),
     ("rate-Z", "a slope of -1.01", scaled(sp.Rational(101, 100))),
     ("rate-h", "a slope of -1.01", scaled(sp.Rational(101, 100))),
+    ("rate-F", "a slope of -1.01", scaled(sp.Rational(101, 100))),
     ("order-ends", "off by a part in 10⁵", scaled(1 + sp.Rational(1, 10**5))),
     ("order-Z", "off by a part in 10⁵", scaled(1 + sp.Rational(1, 10**5))),
     ("hidden", "off by a part in 10⁴", scaled(1 + sp.Rational(1, 10**4))),
