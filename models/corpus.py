@@ -342,6 +342,7 @@ _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
         *corpus_branches.STANDARD,
         *corpus_relu.STANDARD,
         *corpus_double.STANDARD,
+        *corpus_limitsteps.STANDARD,
     ),
     "deep": (*corpus_certificate.DEEP, *corpus_prop5.DEEP),
 }

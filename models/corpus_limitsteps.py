@@ -53,7 +53,11 @@ LIMIT_MAPS = {
 }
 TRAINED = {
     "trained-plane": _generic("linear", 1, 1, 2, 1, 2, 4, 4, T=0.1),
-    "trained-perceptron": _generic("perceptron", 1, 1, 2, 1, 2, 8, 5, m=2, T=0.25, clip={"kind": "smooth", "radius": 1.0}),
+    "trained-perceptron": _generic("perceptron", 1, 1, 2, 1, 2, 8, 5, m=2, T=0.1, clip={"kind": "smooth", "radius": 1.0}),
 }
 ALL = (*LIMIT_MAPS.values(), *TRAINED.values())
+STANDARD = (
+    _generic("convolution", 2, 1, 3, 5, 2, 6, 1, m=3),
+    _generic("attention", 2, 1, 4, 5, 2, 8, 1, m=2, clip={"kind": "coordinate", "radius": 0.1}),
+)
 WITNESSES = {"eq44-witness": LIMIT_MAPS["plane"], "a5-adjoint-witness": LIMIT_MAPS["states"]}

@@ -56,18 +56,15 @@ def constants(run: LimitMapRun) -> Mapping[str, Field]:
     }
 
 
-@measures("s_nine", "x_norm", "Z_apart", "A_apart", "B_apart", "start_apart", on=LimitMapRun)
+@measures("x_norm", "Z_apart", "A_apart", "B_apart", on=LimitMapRun)
 def distances(run: LimitMapRun) -> Mapping[str, Field]:
     """Of the two parameters; Z̃ - Z is affine, so its ends serve."""
     shift, x = run.there - run.here, euclid(run.x)
-    start = euclid(run.x @ run.there.A.T - run.x @ run.here.A.T)
     return {
-        "s_nine": Field(NINE, np.zeros(9), LAYER),
         "x_norm": Field(x, _ROUNDED * x, ("sample",)),
         "Z_apart": number(float(np.max(euclid(shift.weights(np.array([0.0, 1.0]))))), _ROUNDED * run.weight_bound),
         "A_apart": number(float(np.linalg.norm(shift.A, 2)), _ROUNDED * float(np.linalg.norm(run.here.A))),
         "B_apart": number(float(np.linalg.norm(shift.B, 2)), _ROUNDED * float(np.linalg.norm(run.here.B))),
-        "start_apart": Field(start, np.full(start.shape, run.rounding(run.state_bound)), ("sample",)),
     }
 
 
@@ -95,7 +92,7 @@ def _read(run: LimitMapRun) -> tuple[Array, ...]:
     return tuple(np.array(read).T)
 
 
-@measures("Z_gap_s", "h_gap_s", "h_shift", "p_gap_s", "p_gap_printed", "h_gap_37", "p_gap_37", on=LimitMapRun)
+@measures("Z_gap_s", "h_gap_s", "p_gap_s", "p_gap_printed", "h_gap_37", "p_gap_37", on=LimitMapRun)
 def convergence(run: LimitMapRun) -> Mapping[str, Field]:
     """Distances of the network's functions of s from the continuous ones, at both ends of each piece."""
     s = np.array([p.s for p in run.pieces])
@@ -106,7 +103,6 @@ def convergence(run: LimitMapRun) -> Mapping[str, Field]:
     return {
         "Z_gap_s": Field(euclid(Z), np.full(len(s), _ROUNDED * run.weight_bound), LAYER),
         "h_gap_s": _both(run, lambda c, _: euclid(h[floor] - c.hidden(s)), LN, R),
-        "h_shift": Field(euclid(h[k] - h[floor]), np.full((len(s), run.spec.n), run.rounding(R)), LN),
         "p_gap_s": _both(run, lambda c, _: euclid(p[floor] - c.adjoint(s)), LN, D),
         "p_gap_printed": _both(run, lambda c, _: euclid(p[floor] - c.adjoint(s, printed=True)), LN, D),
         "h_gap_37": _both(run, lambda c, _: euclid(h[before] - c.hidden(s)).max(axis=-1), LAYER, R),
@@ -163,7 +159,7 @@ def _up_to(value: Callable[[Array], Array], nodes: int) -> Array:
     return np.concatenate([np.zeros((1, each.shape[1])), np.cumsum(each, axis=0)])
 
 
-@measures("H_apart", "f_apart", "f_integral", "H_integral", "P_apart", "map_apart", on=LimitMapRun)
+@measures("H_apart", "f_apart", "H_integral", "map_apart", on=LimitMapRun)
 def two_parameters(run: LimitMapRun) -> Mapping[str, Field]:
     """Distances of what belongs to two parameters; integrals of norms with 16 points an interval, their error from 8."""
     R, K, D = run.state_bound, run.suprema, _adjoint_size(run)
@@ -183,8 +179,6 @@ def two_parameters(run: LimitMapRun) -> Mapping[str, Field]:
     return {
         "H_apart": _both(run, lambda a, b: euclid(b.hidden(NINE) - a.hidden(NINE)), LN, R),
         "f_apart": _both(run, lambda a, b: euclid(b.speed(NINE) - a.speed(NINE)), LN, speed),
-        "f_integral": integral(lambda a, b, r: euclid(b.speed(r) - a.speed(r)), speed),
         "H_integral": integral(lambda a, b, r: euclid(b.hidden(r) - a.hidden(r)), R),
-        "P_apart": _both(run, lambda a, b: euclid(b.adjoint(NINE) - a.adjoint(NINE)), LN, D),
         "map_apart": _both(run, values, (), run.gain * (D * (float(K.parameter) + float(np.max(euclid(run.x)))) + 2 * D)),
     }

@@ -20,7 +20,7 @@ from depthlimit.models.training_limit import Trained, train
 from depthlimit.theory.quantity import Array, Field
 
 NINE = np.linspace(0, 1, 9)
-NODES, POINTS = 12, 12
+NODES, POINTS = 8, 12
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1 and 4.2, A.1 to A.4,, A.5 A.6,, B.1 to B.6, D and C display stands in the registry.
+"""Every line that Sections 1, 3, 4.1 and 4.2, A.1 to A.6, B.1 to B.6, C and D display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -108,18 +108,18 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (26, "Theorem 14: Z^L(s, t) = Z_{⌊(L-1)s⌋+1}(t)", "a5.eq39"),
     (26, "Theorem 14 (iii): the neural ODE, and that of the proof", "a5.eq43 a5.hidden"),
     (26, "p_L = 2Bᵀ(Bh_L - y) = 2Bᵀ(BH^L(1) - y)", "eq13.general-last"),
-    (27, "the states of two index maps", "a5.shift"),
+    (27, "the states of two index maps are separated by a distance proportional to 1/L", "prop7.h-change prop7.h-step"),
     (27, "P(1) = 2Bᵀ(BH(1) - y), ∂P/∂s = ∂₁f P", "a5.adjoint a5.eq44"),
     (27, "∂Z_k/∂t = π(-(1/n)Σ∂₂f(h_{k-1}, Z_k)ᵀp_k)", "eq5.general-Z eq15.general-Z a5.eq37"),
     (27, "the term inside π, by H^L and P^L", "a5.eq37"),
     (27, "(P^L) is uniformly bounded", "prop7.p-bound"),
     (27, "the limit of the right-hand side of (37)", "a5.velocity"),
     (28, "‖(Z, A, B)‖ = sup‖Z(s)‖ + ‖A‖₂ + ‖B‖₂", "(defines a norm; that norm is what a5.eq42 uses)"),
-    (29, "‖H̃ - H‖ <= ... two lines", "a5.integral"),
+    (29, "‖H̃ - H‖ <= ... two lines", "a5.unfolded"),
     (29, "the norm inside the integral, two lines", "a5.lipschitz"),
     (29, "therefore", "a5.unfolded"),
     (29, "Grönwall", "a5.gronwall"),
-    (29, "P is locally Lipschitz by similar arguments", "a5.adjoint-lipschitz"),
+    (29, "P is locally Lipschitz by similar arguments", "a5.eq42"),
     (29, "training dynamics of the limiting weights", "a5.path"),
     (30, "P(1) = 2Bᵀ(BH(1) - y), ∂P/∂s = ∂₁f P", "a5.eq44"),
     (31, "f(h, (V, W)) = Vσ(Wh/√q)/√m in Proposition 7", "prop1.growth-A eq3.layer"),

@@ -10,7 +10,8 @@ import sympy as sp
 from scipy.linalg import expm
 
 from depthlimit.conformance.faults import SPECS
-from depthlimit.models.check import run
+from depthlimit.models.check import check, run
+from depthlimit.models.corpus_limitsteps import STANDARD
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.limit_map import LimitMapRun, pieces, state_at
 from depthlimit.models.measure.registry import Fields, measured
@@ -149,6 +150,13 @@ def test_fields_have_the_axes_and_the_sign_that_theory_declares(name: str) -> No
             assert np.all(field.values >= 0), quantity.name
 
 
+@pytest.mark.parametrize("spec", STANDARD, ids=lambda spec: spec.regime.residual)
+def test_the_lines_hold_for_convolutions_and_attention(spec: Spec) -> None:
+    records, _ = check(spec, NumpyImplementation())
+    verdicts = {r["claim"]: r["verdict"] for r in records if r["edition"] != "as-printed" or r["claim"] not in ("a5.eq44", "a5.adjoint")}
+    assert verdicts.pop("a5.path") == "out-of-hypothesis" and set(verdicts.values()) == {"holds"}
+
+
 def test_radii_cover_twice_as_many_points(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = Fields(run(SPECS["map-perceptron"], NumpyImplementation()))
     monkeypatch.setattr("depthlimit.models.limit_map.POINTS", 80)
@@ -162,7 +170,7 @@ def test_radii_cover_twice_as_many_points(monkeypatch: pytest.MonkeyPatch) -> No
         "loss_slope_Z",
         "h_gap_s",
         "velocity_gap_37",
-        "f_integral",
+        "H_integral",
     ):
         one, other = usual[name], finer[name]
         distance = np.abs(one.values - other.values)

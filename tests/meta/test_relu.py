@@ -171,6 +171,37 @@ def test_arguments_change_their_sign_where_the_corpus_says_so() -> None:
     assert np.any(np.ptp(_signs(STANDARD[4], 8), axis=0))
 
 
+def test_the_flow_of_relu_ends_at_the_kink_from_the_start_of_the_paper_too() -> None:
+    """One layer, q = d + d': an argument rises to 0 shortly after t = 0.854, and beyond 0 it would fall."""
+    spec = Spec.model_validate(
+        {
+            **{**_ONE, "d": 2, "q": 3, "m": 4, "n": 3, "T": 0.854, "times": (0.0, 0.854)},
+            "regime": {"kind": "plain-flow"},
+            "activation": {"name": "relu"},
+            "init": {"kind": "paper", "seed": 2},
+            "data": {"kind": "sphere", "seed": 2, "label_scale": 2.0},
+        }
+    )
+    b = realise(spec, ArrayStore())
+    flow = NumpyImplementation().flow(b.network, b.params, b.x, b.y, np.array(spec.times))
+    at = {k: flow[k][-1] for k in "AVWB"}
+
+    def argument(params: dict[str, Array]) -> float:
+        hidden, _ = residual.forward(b.network, params, b.x)
+        return float(residual.preactivations(b.network, params, hidden)[0, 0, 2])  # the third neuron on the first sample
+
+    def rate(params: dict[str, Array]) -> float:
+        g, dt = backward.loss_and_gradients(b.network, params, b.x, b.y)[1], 1e-7
+        moved = {k: params[k] - dt * g[k] for k in params}  # L = 1
+        return (argument(moved) - argument(params)) / dt
+
+    assert -2e-4 < argument(at) < 0 and rate(at) == pytest.approx(0.2585, abs=0.001)
+    h = (b.x @ at["A"].T)[0]
+    beyond = {**at, "W": at["W"].copy()}
+    beyond["W"][0, 2] -= 2 * argument(at) * math.sqrt(3) * h / (h @ h)  # the point reflected at the kink
+    assert argument(beyond) == pytest.approx(-argument(at), rel=1e-9) and rate(beyond) == pytest.approx(-0.14, abs=0.001)
+
+
 # --- independent layers
 
 

@@ -16,7 +16,8 @@ rest: σ and σ' vanish. On even ones V_k >= 1, and states and adjoints only gro
 weights end 1/L + 2T(y - F(T)) apart at least.
 
 **No flow at all.** Two samples, x = 1 and -1, y = x - 1, and V_k = 1, W_k = ε: the first alone is seen and W_k' = -1 - O(ε); from W_k = -ε
-the second alone, and W_k' = 1 - O(ε²). The field points at W = 0 from both sides, and no differentiable curve solves (4) beyond it.
+the second alone, and W_k' = 1 + O(ε). The field points at W = 0 from both sides, and no differentiable curve solves (4) beyond it.
+It happens from the paper's initialisation too: `test_the_flow_of_relu_ends_at_the_kink_from_the_start_of_the_paper_too`.
 
 **Model (3), equal layers.** Where no argument of σ vanishes at the start the activation is linear near each, so the flow is smooth until
 one changes its sign, and Z^L converges like 1/L; the counterexample needs weights at the kink.

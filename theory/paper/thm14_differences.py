@@ -56,7 +56,7 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
         r"\text{Corollary 12 for } u_k = p_{\phi(L)-k} \text{ with } \theta_k^L = (h_{\phi(L)-k}^{\phi(L)}, Z_{\phi(L)-k+1}^{\phi(L)}),\ "
         r"\Theta(s) = (H^\phi(1-s), \mathcal Z^\phi(1-s)),\ g = \partial_1f(h,Z)^\top p",
         _FALSE,
-        "The corollary speaks of recurrences that go up in k from U(0) = a, (13) goes down from p_L. Read as it stands it yields a limit that "
+        "The corollary speaks of recurrences that go up in k from U(0) = a, (13) goes down from p_L. As it stands it yields a limit that "
         "is a at s = 0; read down in k it yields P, and the minus that the printed backward ODE lacks.",
         (
             "Indices put into (13) by SymPy in the tests of the suite: u_{k+1} = u_k + ∂₁f(h_{L-k-1}, Z_{L-k})ᵀu_k/L.",

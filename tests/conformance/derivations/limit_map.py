@@ -7,14 +7,13 @@ from collections.abc import Callable
 import sympy as sp
 
 from depthlimit.conformance.derivations.lines import Definitions, Lines
-from depthlimit.conformance.derivations.tools import bounded, chain_rule, enlarged, gronwall, layers, product_rule, triangle
+from depthlimit.conformance.derivations.tools import bounded, chain_rule, enlarged, gronwall, layers, product_rule
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper import thm14_steps as S
 from depthlimit.theory.paper.prop7_quantities import K_pi
 
 Rule = Callable[[Lines], sp.Expr]
-_r, _L, _k, _e = sp.symbols("r L k e", positive=True)
-_one, _two = sp.symbols("one two")
+_r, _L, _k = sp.symbols("r L k", positive=True)
 _MAXIMUM: Definitions = {S.K_f: sp.Max(S.K1, S.K2)}
 
 
@@ -55,11 +54,8 @@ def _unfolded(line: Lines) -> sp.Expr:
 
 
 def _gronwall(line: Lines) -> sp.Expr:
-    if line.claim.edition == "as-printed":
-        unfolded = line.rhs("a5.unfolded")
-        return gronwall(unfolded.subs(S.H_integral, 0), sp.diff(unfolded, S.H_integral), sp.Integer(1))
-    growth = sp.integrate(sp.exp(_k * _e), (_e, 0, S.s_nine)).subs(_k, S.K1)  # the source K₂δ_Z, grown from r to s
-    return gronwall(S.dA * S.x_norm, S.K1, S.s_nine) + S.K2 * S.dZ * sp.expand(growth)
+    unfolded = line.rhs("a5.unfolded")
+    return gronwall(unfolded.subs(S.H_integral, 0), sp.diff(unfolded, S.H_integral), sp.Integer(1))
 
 
 def _velocity(line: Lines) -> sp.Expr:
@@ -83,14 +79,11 @@ def _map(line: Lines) -> sp.Expr:
 RULES: dict[str, Rule] = {
     "a5.eq39": lambda line: chain_rule((S.C_Z, 1 / Q.L)),  # ⌊(L-1)s⌋ + 1 lies within 1 of Ls: test_limit_map.py
     "a5.hidden": _hidden,
-    "a5.shift": lambda line: chain_rule((S.K1 * S.R, 1 / Q.L)),
     "a5.adjoint": _adjoint,
     "a5.velocity": _velocity,
-    "a5.integral": lambda line: triangle(_one + _two, {_one: S.start_apart, _two: S.f_integral}),
     "a5.lipschitz": lambda line: enlarged(chain_rule((S.K2, S.dZ), (S.K1, S.H_apart)), _MAXIMUM, S.K_f),
     "a5.unfolded": _unfolded,
     "a5.gronwall": _gronwall,
-    "a5.adjoint-lipschitz": lambda line: S.dP,  # derived among the constants
     "a5.eq42": _map,
 }
 

@@ -224,9 +224,8 @@ class TrainedUnclipped(LimitMapRun):
     dynamics = _UnclippedDepth
 
 
-_PRINTED, _SHARP, _A, _I, _ALONG, _EXPLICIT = (
+_PRINTED, _A, _I, _ALONG, _EXPLICIT = (
     "as-printed,a-priori",
-    "sharpened,a-priori",
     "corrected,a-priori",
     "as-printed,instantaneous",
     "as-printed,along-trajectory",
@@ -279,21 +278,18 @@ FAULTS: tuple[Fault, ...] = (
     _run("trained-on-the-sum", TrainedOnTheSum, "trained-plane", _PATH),
     _run("trained-unclipped", TrainedUnclipped, "trained-perceptron", _PATH),
     _line("start-second-order", "slope", f"a5.eq39[{_EXPLICIT}]", "C_Z/L² for C_Z/L", scaled(1 / Q.L)),
-    *(_line(f"{name}-halved", "states", f"a5.{name}[{_EXPLICIT}]", "half of it", scaled(_HALF)) for name in ("hidden", "shift")),
+    _line("hidden-halved", "states", f"a5.hidden[{_EXPLICIT}]", "half of it", scaled(_HALF)),
     _line("adjoint-halved", "states", _44_LIMIT, "half of it", scaled(_HALF)),
     *(
         _line(f"velocity-without-{name}", spec, "a5.velocity[explicit,instantaneous]", f"no distance of {name}", _without(symbol))
         for name, spec, symbol in (("adjoints", "states", S.p_gap_37), ("states", "slope", S.h_gap_37))
     ),
-    _line("integral-halved", "weights", f"a5.integral[{_I}]", "half of it", scaled(_HALF)),
     _line("lipschitz-in-H-only", "weights", f"a5.lipschitz[{_PRINTED}]", "no distance of Z", _without(S.dZ)),
     _line("unfolded-without-integral", "states", f"a5.unfolded[{_PRINTED}]", "no integral", _without(S.H_integral)),
     *(
-        _line(f"gronwall-without-{name}-{e[:2]}", spec, f"a5.gronwall[{e}]", f"no distance of {name}", _without(symbol))
+        _line(f"gronwall-without-{name}", spec, f"a5.gronwall[{_PRINTED}]", f"no distance of {name}", _without(symbol))
         for name, spec, symbol in (("A", "states", S.dA), ("Z", "weights", S.dZ))
-        for e in (_PRINTED, _SHARP)
     ),
     _line("gronwall-without-growth", "states", f"a5.gronwall[{_PRINTED}]", "no e^{K_f}", lambda c: replace(c, rhs=c.rhs * sp.exp(-S.K_f))),
-    _line("adjoint-lipschitz-halved", "states", f"a5.adjoint-lipschitz[{_EXPLICIT}]", "half of it", scaled(_HALF)),
     _line("map-halved", "states", f"a5.eq42[{_EXPLICIT}]", "half of it", scaled(_HALF)),
 )
