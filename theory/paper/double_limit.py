@@ -45,11 +45,29 @@ limit_gradient2 = measured(
 limit_loss = measured("limit_loss", r"\ell(t)", "T", "empirical risk of the neural ODE along the limit of training")
 Z_slope = measured("Z_slope", r"\sup_s\|\partial_s\mathcal Z(s,t)\|", "T", "slope in s of the limit's weights", local=False)
 ends_end = measured(
-    "ends_end", r"\|(A,B)^L_\infty-(A,B)_\infty\|", "B", "distance of limits in t from the limit's, 0 for itself", local=False
+    "ends_end",
+    r"\|(A,B)^L_\infty-(A,B)_\infty\|",
+    "B",
+    "distance of A and B as t grows from the double limit, per depth and, last, 0",
+    local=False,
 )
-Z_end = measured("Z_end", r"\sup_s\|\mathcal Z^L_\infty(s)-\mathcal Z_\infty(s)\|", "B", "the same of Z, by (8)", local=False)
-ends_double = measured("ends_double", r"\|(A,B)^L(t)-(A,B)_\infty\|", "BT", "distance from the double limit", local=False)
-Z_double = measured("Z_double", r"\sup_s\|\mathcal Z^L(s,t)-\mathcal Z_\infty(s)\|", "BT", "the same of Z, by (8)", local=False)
+Z_end = measured(
+    "Z_end",
+    r"\sup_s\|\mathcal Z^L_\infty(s)-\mathcal Z_\infty(s)\|",
+    "B",
+    "distance of Z, by (8), as t grows from the double limit, per depth and, last, 0",
+    local=False,
+)
+ends_double = measured(
+    "ends_double", r"\|(A,B)^L(t)-(A,B)_\infty\|", "BT", f"distance of A and B from the double limit, {_EVERY}", local=False
+)
+Z_double = measured(
+    "Z_double",
+    r"\sup_s\|\mathcal Z^L(s,t)-\mathcal Z_\infty(s)\|",
+    "BT",
+    f"distance of Z, by (8), from the double limit, {_EVERY}",
+    local=False,
+)
 _SLOPE = "extrapolated slope in L of the largest distance from the limit of training, over all saved t"
 slope_ends, slope_Z, slope_h, slope_F = (
     measured(f"slope_{name}_limit", rf"\text{{slope of }}\sup_t{tex}", "", f"{_SLOPE}, of {of}", local=False)
