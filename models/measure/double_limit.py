@@ -8,16 +8,21 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from depthlimit.models.calls import call
-from depthlimit.models.measure.double_limit_run import FINE, UNSCALED, DoubleRun, from_steps, pieces, richardson, sensitivity
+from depthlimit.models.chebyshev import basis
+from depthlimit.models.measure.double_limit_run import FINE, UNSCALED, DoubleRun
 from depthlimit.models.measure.extrapolate import slope
+from depthlimit.models.measure.limit_run import state_pieces, supremum, weight_pieces
 from depthlimit.models.measure.network import BT
 from depthlimit.models.measure.registry import measures
+from depthlimit.models.measure.training_limit import romberg
 from depthlimit.models.rounding import U, euclid
 from depthlimit.theory.quantity import Array, Field, number
 
 LC, NC = ("layer", "component"), ("sample", "component")
 _SPREAD = 10.0  # how far Richardson's weights spread errors: Π (2^p + 1)/(2^p - 1) < 8.3
-_LEFT = 16.0  # ln of what is left of the loss, in the control
+_LEFT = 20.0  # ln of what is left of the loss, in the control
+_SENSITIVITY = 10.0  # of hidden states to weights near the end, as in `theorem4`
+_EARLY = 0.002  # of the time in which (4) loses a factor e of the loss: so early outputs are a power series in 1/L that falls fast
 
 
 @measures("limit_gradient2", "limit_loss", on=DoubleRun)
@@ -65,44 +70,64 @@ def slope_in_s(run: DoubleRun) -> Field:
 @measures("ends_end", "Z_end", "ends_double", "Z_double", on=DoubleRun)
 def from_double_limit(run: DoubleRun) -> Mapping[str, Field]:
     """Distances from the double limit, at each time and as t tends to infinity."""
+    *networks, last = run.settled
+    own = tails(run)  # of the limit itself, whose limit in t is the double limit
     rows: dict[str, list[tuple[Array, Array]]] = {"ends_double": [], "Z_double": [], "ends_end": [], "Z_end": []}
-    last = run.settled[-1]
-    for w, s in zip(run.weights[:-1], run.settled[:-1], strict=True):
-        ends = pieces(w.Z.shape[1])
-        along, at_end = from_steps(w.Z, *ends, run.final), from_steps(s.Z[None], *ends, run.final)
+    for w, s in zip(run.weights, networks, strict=False):
+        along, at_end = from_double(run, w.Z), from_double(run, s.Z[None])
         rows["ends_double"].append((euclid(w.ends - last.ends), w.ends_error + last.ends_error))
         rows["ends_end"].append((euclid(s.ends - last.ends), s.ends_error + last.ends_error))
         rows["Z_double"].append((along[0], along[1] + w.Z_error + last.Z_error))
         rows["Z_end"].append((at_end[0][0], at_end[1][0] + s.Z_error + last.Z_error))
+    for name in ("ends", "Z"):
+        rows[f"{name}_double"].append((own[f"{name}_tail"].values[-1], own[f"{name}_tail"].radius[-1]))
+        rows[f"{name}_end"].append((np.zeros(()), np.zeros(())))
     axes = {name: BT if name.endswith("double") else ("batch",) for name in rows}
     return {name: Field(np.stack([v for v, _ in pairs]), np.stack([e for _, e in pairs]), axes[name]) for name, pairs in rows.items()}
 
 
-@measures("slope_ends_limit", "slope_Z_limit", "slope_h_limit", on=DoubleRun)
+def from_double(run: DoubleRun, Z: Array) -> tuple[Array, Array]:
+    """The largest distance over s of (8), Z_k [T L p], from Z of the double limit, and how much larger it may be [T]."""
+    sups = [supremum(row[None], weight_pieces(Z.shape[1]), run.final) for row in Z]
+    return np.array([sup.value for sup in sups]), np.array([sup.excess for sup in sups])
+
+
+@measures(*(f"slope_{name}_limit" for name in ("ends", "Z", "h", "F")), on=DoubleRun)
 def slopes(run: DoubleRun) -> Mapping[str, Field]:
     """Of the largest distance from the limit of training over all times: a supremum over t at each depth."""
-    rows: dict[str, list[tuple[float, float]]] = {"ends": [], "Z": [], "h": []}
+    rows: dict[str, list[tuple[float, float]]] = {"ends": [], "Z": [], "h": [], "F": []}
     *networks, last = run.weights
+    (H, F), limit, root = run.limit_states, run.limit, np.sqrt(len(run.inputs))
     for t, w in zip(run.trained, networks, strict=True):
         L = w.Z.shape[1]
-        hidden, nodes = t.forward["hidden"][0].reshape(len(run.times), L + 1, -1), np.arange(L + 1) / L
-        Z = from_steps(w.Z, *pieces(L), run.limit.solution.weights)
-        h = from_steps(hidden, nodes, np.minimum(nodes + 1 / L, 1.0), run.limit_states)
-        h_error = sensitivity(t) * euclid(hidden).max(axis=1) + np.sqrt(run.spec.n) * run.limit.error("H")
-        for name, distance, off in (
-            ("ends", euclid(w.ends - last.ends), w.ends_error + last.ends_error),
-            ("Z", Z[0], Z[1] + w.Z_error + last.Z_error),
-            ("h", h[0], h[1] + h_error),
+        hidden, outputs, off_h = run.states_of(t)
+        Z = supremum(w.Z, weight_pieces(L), limit.solution.coefficients)
+        h = supremum(hidden.reshape(len(F), L + 1, -1), state_pieces(L), H)
+        h_error = off_h + limit.error("H")
+        F_error = euclid(t.flowed["B"][0].reshape(len(F), -1)) * h_error + (t.state_error["B"][0] + limit.error("B")) * euclid(
+            hidden[:, -1]
+        ).max(axis=1)
+        for name, value, off in (
+            ("ends", euclid(w.ends - last.ends).max(), w.ends_error + last.ends_error),
+            ("Z", Z.value, Z.excess + w.Z_error + last.Z_error),
+            ("h", h.value, h.excess + root * h_error),
+            ("F", euclid(outputs - F).max(), F_error),
         ):
-            rows[name].append((float(distance.max()), float(off.max())))
+            rows[name].append((float(value), float(off.max())))
     return {f"slope_{name}_limit": number(*slope(*np.array(pairs).T)) for name, pairs in rows.items()}
+
+
+def richardson(values: Array) -> tuple[Array, Array]:
+    """The limit in 1/L of values [depths ...] at doubling depths, a power removed per depth, and the last correction."""
+    table = romberg(values)
+    return table[-1][-1], np.abs(table[-1][-1] - table[-2][-1])
 
 
 @measures("ends_t_first", "ends_L_first", "Z_t_first", "Z_L_first", on=DoubleRun)
 def orders(run: DoubleRun) -> Mapping[str, Field]:
     """Both iterated limits, less the start."""
     first, (*networks, last) = run.depths[0], run.settled
-    start, (final,) = run.weights[0], run.final(np.arange(1, first + 1) / first)
+    start, (final,) = run.weights[0], basis(np.arange(1, first + 1) / first, run.final.shape[1]) @ run.final
     ends, ends_off = richardson(np.stack([w.ends for w in networks]))
     Z, Z_off = richardson(np.stack([w.Z[len(w.Z) // first - 1 :: len(w.Z) // first] for w in networks]))
     spread = [_SPREAD * max(float(e) for e in errors) for errors in zip(*((w.ends_error, w.Z_error) for w in networks), strict=True)]
@@ -118,16 +143,17 @@ def orders(run: DoubleRun) -> Mapping[str, Field]:
 def hidden(run: DoubleRun) -> Mapping[str, Field]:
     """Hidden states of the networks at the last time, extrapolated, and the implementation's neural ODE with the limit's weights there."""
     first, found, spec = run.depths[0], run.limit.solution, run.spec
-    each = [t.forward["hidden"][0, -1, :: t.network["L"] // first].reshape(first + 1, -1) for t in run.trained]
-    h, correction = richardson(np.stack(each))
+    each = [(t.forward["hidden"][0, -1], run.states_of(t)[2][-1]) for t in run.trained]
+    h, correction = richardson(np.stack([h[:: (len(h) - 1) // first].reshape(first + 1, -1) for h, _ in each]))
     V, W = np.split(found.coefficients[-1], 2, axis=-1)  # [N qm] each
     shaped = {"V": V.reshape(-1, spec.q, spec.m), "W": W.reshape(-1, spec.m, spec.q)}
     weights, s = {"A": found.A[-1], "B": found.B[-1], **shaped}, np.arange(first + 1) / first
     H = call(run.implementation, "neural_ode", run.batch.network, weights=weights, x=run.batch.x, s=s)["hidden"].reshape(first + 1, -1)
-    # by the protocol, of the limit, and from T to infinity with the sensitivity of `theorem4`
+    # by the protocol, of the limit, and from T to infinity as far as weights move hidden states
     own = 100 * spec.rtol * euclid(H - H[0]) + spec.rtol * euclid(H) + np.sqrt(spec.n) * run.limit.error("H")[-1]
-    rest = 10 * max(float(w.ends_error + w.Z_error) for w in run.settled)
-    of_h = _SPREAD * max(float(sensitivity(t)[-1]) for t in run.trained) * float(euclid(h).max())
+    rest = max(float(euclid(a.Z[-1] - b.Z).max() + euclid(a.ends[-1] - b.ends)) for a, b in zip(run.weights, run.settled, strict=True))
+    rest *= _SENSITIVITY * float(euclid(h).max())
+    of_h = _SPREAD * np.sqrt(spec.n) * max(float(e) for _, e in each)
     left = np.sqrt(spec.n * float(run.losses[0][-1, -1] + run.losses[1][-1, -1]))  # no output is farther from its label
     off = float(np.linalg.norm(found.B[-1]) * own[-1] + euclid(H[-1]) * run.limit.error("B")[-1])
     start = (run.batch.x @ run.batch.params["A"].T).ravel()
@@ -140,18 +166,14 @@ def hidden(run: DoubleRun) -> Mapping[str, Field]:
 
 @measures("slope_unscaled", "F_unscaled", on=DoubleRun)
 def unscaled(run: DoubleRun) -> Mapping[str, Field]:
-    """The control: outputs early, and of two depths when time has grown with L until e^{-16} of the loss is left."""
+    """The control: outputs early, and of two depths when time has grown with L until e^{-20} of the loss is left."""
     loss, _ = run.losses
     unit = float(run.times[-1] / np.log(loss[0, 0] / loss[0, -1]))
-    early, late, left = [], [], []
-    for i, L in enumerate(run.depths):
-        outputs, remaining = run.unscaled(L, unit * np.array([0.05, _LEFT * L][: 2 if i < 2 else 1]))
-        early.append(float(np.linalg.norm(outputs[0])))
-        if i < 2:
-            late.append(outputs[1])
-            left.append(float(np.sqrt(run.spec.n * remaining[1])))
+    early = [float(np.linalg.norm(run.unscaled(L, np.array([_EARLY * unit]))[0])) for L in run.depths]
+    late = [run.unscaled(L, np.array([_LEFT * unit * L])) for L in run.depths[:2]]
+    ends, left = np.concatenate([F for F, _ in late]), np.sqrt(run.spec.n * np.array([rest[0] for _, rest in late]))
     values, off = np.array(early), 100 * UNSCALED
     return {
         "slope_unscaled": number(*slope(values, off * values)),
-        "F_unscaled": Field(np.stack(late), np.array(left)[:, None] + off * euclid(np.stack(late)), ("batch", *NC)),
+        "F_unscaled": Field(ends, left[:, None] + off * euclid(ends), ("batch", *NC)),
     }

@@ -4,13 +4,11 @@
 of the last interval: r/(1-r) times its displacement, r = √(ℓ(T)/ℓ(t_{J-1})). That is added, and is the radius too.
 *L to infinity.* Either by Richardson's extrapolation in 1/L of the networks' limits in t, whose last correction is the radius, or by the
 continuous-depth dynamics, which know no L.
-*Suprema over s.* (8) is constant on pieces, and so is h_⌊Ls⌋; the distance from a smooth function is greatest at the ends of a piece
-wherever the square of that function's speed exceeds its curvature times the distance, for then the distance is convex there.
+*Suprema over s* are those of `depthlimit.models.measure.limit_run`. Those over inputs are taken over the data and `_FRESH` more points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -18,10 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from depthlimit.models import flow, residual
+from depthlimit.models.calls import call
+from depthlimit.models.chebyshev import transform
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import Arrays, Implementation
 from depthlimit.models.measure.certificate import CertificateRun
-from depthlimit.models.rounding import U, euclid
+from depthlimit.models.rounding import U, euclid, frobenius
 from depthlimit.models.spec import DoubleLimit, Spec
 from depthlimit.models.training_limit import ContinuousDepth, Limit, limit, problem
 from depthlimit.models.trajectory import BLOCKS, Batch, Trajectory, realise
@@ -29,6 +29,7 @@ from depthlimit.theory.quantity import Array, Field
 
 FINE = np.linspace(0.0, 1.0, 129)
 UNSCALED = 1e-8  # local tolerance of the control's flows; a hundred times that is what flows of the protocol are off at most
+_FRESH = 4
 _START = 8  # points of the limit at first: on the ball of a certificate weights are nearly polynomials of low degree in s
 
 
@@ -98,8 +99,10 @@ class DoubleRun(CertificateRun):
 
     @cached_property
     def series(self) -> Array:
-        """r/(1-r) at each depth and, last, in the limit."""
+        """r/(1-r) at each depth and, last, in the limit. Raises RuntimeError where the loss no longer falls."""
         ratios = np.sqrt(self.losses[0][:, -1] / self.losses[0][:, -2])
+        if not np.all(ratios < 1):
+            raise RuntimeError(f"the loss does not fall from the last time but one to the last: {self.losses[0][:, -2:].tolist()}")
         return np.asarray(ratios / (1 - ratios))
 
     @cached_property
@@ -111,15 +114,41 @@ class DoubleRun(CertificateRun):
             out.append(Weights(w.ends[-1] + ends, w.ends_error[-1] + euclid(ends), w.Z[-1] + Z, w.Z_error[-1] + euclid(Z).max()))
         return out
 
-    def final(self, s: Array) -> Array:
-        """Z of the double limit at s [S]: [1 S p], the limit of training as t tends to infinity."""
-        Z = self.limit.solution.weights(s)
-        return np.asarray(Z[-1:] + (Z[-1:] - Z[-2:-1]) * self.series[-1])
+    @cached_property
+    def final(self) -> Array:
+        """Chebyshev coefficients of Z of the double limit [1 N p]: the limit of training as t tends to infinity."""
+        series = self.limit.solution.coefficients
+        return np.asarray(series[-1:] + (series[-1:] - series[-2:-1]) * self.series[-1])
 
-    def limit_states(self, s: Array) -> Array:
-        """H(s, t) along the limit of training, all samples together [T S nq]."""
-        H = self.limit.solution.states(s, self.batch.x)[0]
-        return H.reshape(*H.shape[:2], -1)
+    @cached_property
+    def inputs(self) -> Array:
+        """The data and fresh points of the same law [n+_FRESH d]."""
+        fresh = np.random.RandomState(self.spec.init.seed).standard_normal((_FRESH, self.spec.d))  # type: ignore[union-attr]
+        return np.concatenate([self.batch.x, np.sqrt(self.spec.q) * fresh / euclid(fresh)[:, None]])
+
+    def states_of(self, t: Trajectory) -> tuple[Array, Array, Array]:
+        """Of the network at the inputs: h [T L+1 N q], outputs [T N dout], and how far one sample's h may lie off [T].
+
+        With κ = K_σ/√(qm) an error of V_k moves f by κ|W_k||h|, one of W_k by κ|V_k||h|, and by discrete Grönwall h by at most
+        e^{κ|V||W|} times the mean over the layers; rounding is that of the data, doubled for points of the same norm.
+        """
+        s, L = {k: v[0] for k, v in t.flowed.items()}, t.network["L"]
+        each = [
+            call(t.implementation, "forward", t.network, params={k: v[j] for k, v in s.items()}, x=self.inputs) for j in range(len(s["A"]))
+        ]
+        hidden, output = (np.stack([a[k] for a in each]) for k in ("hidden", "output"))
+        V, W, h = (*(frobenius(s[k]).max(axis=1) for k in "VW"), euclid(hidden).max(axis=(1, 2)))
+        kappa, e = t.rounding.K / np.sqrt(self.spec.q * self.spec.m), {k: v[0] for k, v in t.state_error.items()}
+        moved = e["A"] * euclid(self.inputs).max() + kappa * h * (W * e["V"] + V * e["W"]) / np.sqrt(L)
+        moved = np.exp(kappa * V * W) * moved
+        return hidden, output, moved + 2 * euclid(t.rounding.states[0]).max(axis=1)
+
+    @cached_property
+    def limit_states(self) -> tuple[Array, Array]:
+        """Of the limit of training, at the inputs: Chebyshev coefficients of H(., t), all samples together [T N+1 nq], and B H(1, t)."""
+        points, matrix = transform(self.limit.solution.dynamics.N + 1)  # H is a polynomial of degree N
+        H, F = self.limit.solution.states(points, self.inputs)
+        return np.einsum("js,tsc->tjc", matrix, H.reshape(*H.shape[:2], -1)), F
 
     def unscaled(self, L: int, times: Array) -> tuple[Array, Array]:
         """Outputs [T n dout] and loss [T] of (4) without the factor L, by NumPy."""
@@ -138,32 +167,3 @@ class DoubleRun(CertificateRun):
     def without_factor(self, v: Arrays, L: int) -> dict[str, Array]:
         """-∂ℓ/∂θ from the velocities of (4)."""
         return {k: a / L if k in "VW" else a for k, a in v.items()}
-
-
-def richardson(values: Array) -> tuple[Array, Array]:
-    """The limit in 1/L of values [depths ...] at doubling depths, a power removed per depth, and the last correction."""
-    column, before = values, values
-    for power in range(1, len(values)):
-        column, before = (2**power * column[1:] - column[:-1]) / (2**power - 1), column
-    return column[-1], np.abs(column[-1] - before[-1])
-
-
-def pieces(L: int) -> tuple[Array, Array]:
-    """Where (8) has Z_1, ..., Z_L, the last at s = 1 alone: left and right ends [L]."""
-    left = np.arange(L) / (L - 1)
-    return left, np.minimum(left + 1 / (L - 1), 1.0)
-
-
-def from_steps(rows: Array, left: Array, right: Array, at: Callable[[Array], Array]) -> tuple[Array, Array]:
-    """The largest distance of rows [T K C] from a function of s, row k on left[k] <= s < right[k], and how far it may lie off [T]."""
-    fine, h = at(FINE), FINE[1]
-    distance = np.maximum(*(euclid(rows - at(ends)) for ends in (left, right))).max(axis=1)
-    speed, bend = euclid(np.diff(fine, axis=1)).min(axis=1) / h, euclid(np.diff(fine, 2, axis=1)).max(axis=1) / h**2
-    inside = float(np.max(right - left)) ** 2 / 8 * bend
-    return distance, np.where(speed**2 >= bend * distance, 0.0, inside) + 64 * U * euclid(fine).max(axis=1)
-
-
-def sensitivity(trajectory: Trajectory) -> Array:
-    """How far hidden states may lie off, relative to them [T]: as in `theorem4`, ten times what the states do."""
-    sizes = {k: np.maximum(euclid(v[0].reshape(v.shape[1], -1)), np.finfo(float).tiny) for k, v in trajectory.flowed.items()}
-    return np.asarray(10 * sum(trajectory.state_error[k][0] / sizes[k] for k in BLOCKS))

@@ -9,7 +9,7 @@ recurrences, and sums over layers become integrals. So with g_A, g_B, g_V and g_
 for all L >= L₀ and in the limit: hypotheses (i) and (iii) of Proposition 15 with constants. (The path length 2√(ℓ(t)/μ) restarts at t, so
 that either alternative in g serves.) Of (ii) the paper proves no rate; measured is 1/L, the supremum over all t included. Then
 
-    sup_s ‖Z^L(s,t) - Z_∞(s)‖ <= sup_s ‖Z^L_∞(s) - Z_∞(s)‖ + √(g_V² + g_W²) (2√ℓ(0)/μ) e^{-μt/2},
+    sup_s ‖Z^L(s,t) - Z_∞(s)‖ <= sup_s ‖Z^L_∞(s) - Z_∞(s)‖ + √(g_V² + g_W²) 2√ℓ^L(t)/μ,
 
 whose right side tends to 0 as t and L do, by whatever path: the double limit, and Lemma 19 with numbers. The bound on successive weights of
 `depthlimit.theory.paper.long_flow`, K̃/L at every depth, is one on the slope of Z_∞.
@@ -44,17 +44,38 @@ limit_gradient2 = measured(
 )
 limit_loss = measured("limit_loss", r"\ell(t)", "T", "empirical risk of the neural ODE along the limit of training")
 Z_slope = measured("Z_slope", r"\sup_s\|\partial_s\mathcal Z(s,t)\|", "T", "slope in s of the limit's weights", local=False)
-ends_end = measured("ends_end", r"\|(A,B)^L_\infty-(A,B)_\infty\|", "B", "distance of the limits in t from that of the limit", local=False)
-Z_end = measured("Z_end", r"\sup_s\|\mathcal Z^L_\infty(s)-\mathcal Z_\infty(s)\|", "B", "the same of Z, by (8)", local=False)
-ends_double = measured("ends_double", r"\|(A,B)^L(t)-(A,B)_\infty\|", "BT", "distance from the double limit", local=False)
-Z_double = measured("Z_double", r"\sup_s\|\mathcal Z^L(s,t)-\mathcal Z_\infty(s)\|", "BT", "the same of Z, by (8)", local=False)
+ends_end = measured(
+    "ends_end",
+    r"\|(A,B)^L_\infty-(A,B)_\infty\|",
+    "B",
+    "distance of A and B as t grows from the double limit, per depth and, last, 0",
+    local=False,
+)
+Z_end = measured(
+    "Z_end",
+    r"\sup_s\|\mathcal Z^L_\infty(s)-\mathcal Z_\infty(s)\|",
+    "B",
+    "distance of Z, by (8), as t grows from the double limit, per depth and, last, 0",
+    local=False,
+)
+ends_double = measured(
+    "ends_double", r"\|(A,B)^L(t)-(A,B)_\infty\|", "BT", f"distance of A and B from the double limit, {_EVERY}", local=False
+)
+Z_double = measured(
+    "Z_double",
+    r"\sup_s\|\mathcal Z^L(s,t)-\mathcal Z_\infty(s)\|",
+    "BT",
+    f"distance of Z, by (8), from the double limit, {_EVERY}",
+    local=False,
+)
 _SLOPE = "extrapolated slope in L of the largest distance from the limit of training, over all saved t"
-slope_ends, slope_Z, slope_h = (
+slope_ends, slope_Z, slope_h, slope_F = (
     measured(f"slope_{name}_limit", rf"\text{{slope of }}\sup_t{tex}", "", f"{_SLOPE}, of {of}", local=False)
     for name, tex, of in (
         ("ends", r"\|(A,B)^L-(A,B)\|", "A and B"),
         ("Z", r"{}_{,s}\|\mathcal Z^L-\mathcal Z\|", "Z, by (8)"),
-        ("h", r"{}_{,s}\|h^L_{\lfloor Ls\rfloor}-H\|", "hidden states at s"),
+        ("h", r"{}_{,s,x}\|h^L_{\lfloor Ls\rfloor}-H\|", "hidden states at s, of the data and of fresh points"),
+        ("F", r"{}_{,x}\|F^L-BH(1)\|", "outputs, of the data and of fresh points"),
     )
 )
 _T_FIRST, _L_FIRST = "each depth's limit in t, extrapolated in 1/L", "the limit of training in depth, as t grows"
@@ -84,11 +105,9 @@ F_unscaled = measured(
 )
 
 mu_limit, slope_bound = sp.Symbol("mu_limit", nonnegative=True), sp.Symbol("Ktilde", nonnegative=True)
-SPEED = {
-    "ends": sp.sqrt(C.SPEEDS["A"][2] ** 2 + C.SPEEDS["B"][2] ** 2),
-    "Z": sp.sqrt(C.SPEEDS["V"][2] ** 2 + C.SPEEDS["W"][2] ** 2),
-}
-FADING = 2 * sp.sqrt(Q.loss0) * sp.exp(-C.mu * Q.t / 2) / C.mu  # of ∫_t^∞ √ℓ
+g_ends, g_Z = (sp.Symbol(name, nonnegative=True) for name in ("g_ends", "g_Z"))
+_TOGETHER = {"ends": (g_ends, "AB"), "Z": (g_Z, "VW")}
+SPEED = {name: {**C.WHERE, g: sp.sqrt(sum(C.SPEEDS[k][2] ** 2 for k in blocks))} for name, (g, blocks) in _TOGETHER.items()}
 LIMIT = {**C.WHERE, mu_limit: C.WHERE[C.mu].xreplace({C.rho: sp.exp(-C.a)})}
 _SETTLED = Condition("t is the last time", Q.t, ">=", Q.T, trivial=True)
 _START = Condition("t = 0", Q.t, "=", sp.Integer(0), trivial=True)
@@ -117,10 +136,11 @@ for _name, _tail in (("ends", ends_tail), ("Z", Z_tail)):
         _PART[_name],
         _tail,
         "<=",
-        SPEED[_name] * 2 * sp.sqrt(depth_loss) / C.mu,
+        2 * _TOGETHER[_name][0] * sp.sqrt(depth_loss) / C.mu,
         f"Hypothesis (i) of Proposition 15 for {'A and B' if _name == 'ends' else 'Z, uniformly over s'}: limits in t, uniformly over L.",
         rf"\sup_L\|{_TEX[_name]}^L_\infty-{_TEX[_name]}^L(t)\| \le \frac{{2g}}\mu\sqrt{{\ell^L(t)}}",
         inputs="along-trajectory",
+        where=SPEED[_name],
         equality=_SETTLED,
         premises=("certificate.pl", "prop8.long-tail"),
         tool=Tool.POLYAK_LOJASIEWICZ,
@@ -163,10 +183,11 @@ _thm6(
     premises=("prop8.long-successive",),
     tool=Tool.GRONWALL,
 )
-for _name, _part, _slope, _distance in (
-    ("ends", "(i)", slope_ends, "(A,B)^L(t)-(A,B)(t)"),
-    ("Z", "(ii)", slope_Z, r"\mathcal Z^L(s,t)-\mathcal Z(s,t)"),
-    ("h", "(iii)", slope_h, r"h^L_{\lfloor Ls\rfloor}(t)-H(s,t)"),
+for _name, _part, _slope, _over, _distance in (
+    ("ends", "(i)", slope_ends, "", "(A,B)^L(t)-(A,B)(t)"),
+    ("Z", "(ii)", slope_Z, " and s", r"\mathcal Z^L(s,t)-\mathcal Z(s,t)"),
+    ("h", "(iii)", slope_h, ", s and x", r"h^L_{\lfloor Ls\rfloor}(t)-H(s,t)"),
+    ("F", "(iv)", slope_F, " and x", r"F^L(x;t)-B(t)H(1,t)"),
 ):
     _thm6(
         f"rate-{_name}",
@@ -174,8 +195,7 @@ for _name, _part, _slope, _distance in (
         _slope,
         "=",
         sp.Integer(-1),
-        "Hypothesis (ii) of Proposition 15 with a rate: the distance from the limit falls as 1/L, uniformly over all t"
-        f"{'' if _name == 'ends' else ' and s'}.",
+        f"Hypothesis (ii) of Proposition 15 with a rate: the distance from the limit falls as 1/L, uniformly over all t{_over}.",
         rf"\sup_{{t \in \mathbb R_+}}\|{_distance}\| = \mathcal O(1/L)",
         premises=("prop3.rate",),
         tool=Tool.EXTRAPOLATION,
@@ -215,11 +235,12 @@ for _name, _double, _end in (("ends", ends_double, ends_end), ("Z", Z_double, Z_
         _PART[_name],
         _double,
         "<=",
-        _end + SPEED[_name] * FADING,
+        _end + 2 * _TOGETHER[_name][0] * sp.sqrt(depth_loss) / C.mu,
         "The distance from the double limit is at most a number that falls with L and one that falls with t.",
         rf"\|{_TEX[_name]}^L(t)-{_TEX[_name]}_\infty\| \le \|{_TEX[_name]}^L_\infty-{_TEX[_name]}_\infty\|"
-        r" + \frac{2g}\mu\sqrt{\ell(0)}\,e^{-\mu t/2}",
+        r" + \frac{2g}\mu\sqrt{\ell^L(t)}",
         inputs="along-trajectory",
+        where=SPEED[_name],
         equality=_SETTLED,
         premises=(f"thm6.tail-{_name}", "thm6.depths-decay"),
         tool=Tool.TRIANGLE,

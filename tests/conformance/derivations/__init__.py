@@ -15,6 +15,7 @@ import sympy as sp
 from depthlimit.conformance.derivations import (
     arzela,
     certificates,
+    double,
     lemma21,
     limit_map,
     matrices,
@@ -83,6 +84,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
     (arzela.RULES, arzela.constants),
+    (double.RULES, double.constants),
     (limit_map.RULES, limit_map.constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
@@ -108,7 +110,7 @@ NOT_DERIVED: dict[str, str] = {
     "eq55.proxy": "1, by moments: derived in the tests of kernels",
     "lemma20.power": "a level that was chosen, and no consequence of anything",
     "prop2.rate": "a measured rate",
-    "prop3.rate": "a measured rate",
+    **dict.fromkeys(("prop3.rate", *(f"thm6.rate-{name}" for name in ("ends", "Z", "h", "F"))), "a measured rate"),
     "prop3.norm-of-vector[as-printed]": "false as printed; the corrected edition is derived",
 }
 

@@ -18,6 +18,7 @@ from depthlimit.conformance.faults import (
     comparison,
     consistency,
     controls,
+    double,
     flows,
     forward,
     general,
@@ -68,6 +69,7 @@ _PARTS = (
         branches,
         relu,
         limit_map,
+        double,
     ),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
