@@ -1,4 +1,4 @@
-"""The command line: verify, list, explain, constants, differences, replay, report, break, oracle, baseline.
+"""The command line: verify, list, explain, constants, differences, replay, report, break, figures, oracle, baseline.
 
 stdout is the result, stderr the progress. Status: 0 as expected, 1 a violation or an errored case, 2 bad input (nothing is written), 3
 undecided only, 130 interrupted.
@@ -314,6 +314,27 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="the folde
         print(write_report(folder))
     except ValueError as error:
         raise BadInput(str(error)) from None
+
+
+@app.command()
+def figures(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[FIGURE]...", help="fig1-left, fig1-right, fig2, limit [default: all of them]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of runs, CSV, SVG and PDF (default: a new depthlimit-out/NNNN)")] = None,
+    network: Annotated[str, typer.Option(help="paper: (3) as printed; published: what the authors' program trains")] = "paper",
+    flow: Annotated[bool, typer.Option("--flow", help="the flow (4) in place of gradient descent")] = False,
+    small: Annotated[bool, typer.Option("--small", help="small networks and few iterations: seconds")] = False,
+    workers: Annotated[int, typer.Option(help="processes; 0 means one per core")] = 0,
+) -> None:
+    """Train the networks of the paper's figures and draw these; what is complete in --out is not run again."""
+    from depthlimit.figures import deviations, make
+
+    for path in make(names or [], out or new_folder(), network, flow, small, workers):
+        print(path)
+        if path.suffix == ".csv":
+            for measure, factor in deviations(path).items():
+                print(f"  {measure}: within a factor {factor:.4g} of what was published")
 
 
 if __name__ == "__main__":

@@ -15,11 +15,14 @@ import numpy as np
 from depthlimit.models.calls import MethodUnsupported, Misbehaviour
 from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.families import FamilyRun
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
-from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
+from depthlimit.models.limit_map import LimitMapRun
+from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, relu_ladder
 from depthlimit.models.measure.certificate import CertificateRun
+from depthlimit.models.measure.double_limit_run import DoubleRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.measure.limit_run import LimitRun
 from depthlimit.models.measure.long_flow import LongRun
@@ -50,11 +53,15 @@ RUNS: dict[str, type] = {
     "long-flow": LongRun,
     "training-limit": LimitRun,
     "general-limit": LimitRun,
+    "double-limit": DoubleRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
+    "limit-map": LimitMapRun,
     "random-matrix": random_matrix.RandomMatrixRun,
     "kernel-matrix": KernelRun,
     "relu": relu.ReluRun,
+    "family": FamilyRun,
+    "relu-ladder": relu_ladder.ReluLadderRun,
     "counterexamples": counterexamples.CounterexamplesRun,
 }
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers

@@ -28,13 +28,15 @@ def _arrays(**arrays: Any) -> dict[str, Any]:
     return {"kind": "arrays", "arrays": {"inline": [[name, list(a.shape), a.ravel().tolist()] for name, a in flat]}}
 
 
-def _ball(residual: str, M: float, L: int, T: float, init: Sequence[Any], x: Rows, y: Rows, shares: Sequence[float] = _SHARES) -> Spec:
+def ball(
+    residual: str, M: float, L: int, T: float, init: Sequence[Any], x: Rows, y: Rows, shares: Sequence[float] = _SHARES, m: int = 1
+) -> Spec:
     """init: A, Z0, Z1 and B."""
     A, Z0, Z1, B = init
     return Spec.model_validate(
         {
             "regime": {"kind": "general-long", "residual": residual, "radius": M},
-            **{"d": len(x[0]), "dout": len(B), "q": len(A), "m": 1, "L": L, "n": len(x), "T": T, "rtol": 1e-12},
+            **{"d": len(x[0]), "dout": len(B), "q": len(A), "m": m, "L": L, "n": len(x), "T": T, "rtol": 1e-12},
             "times": tuple(share * T for share in shares),
             "init": _arrays(A=A, Z0=Z0, Z1=Z1, B=B),
             "data": _arrays(x=x, y=y),
@@ -44,23 +46,23 @@ def _ball(residual: str, M: float, L: int, T: float, init: Sequence[Any], x: Row
 
 _HALF = ((0.5, 0.0), (0.0, 0.5))
 _NONE = (0.0, 0.0, 0.0, 0.0)
-SCALAR = _ball("linear", 0.02, 4, 36.0, ([[0.3]], [0.0], [0.0], [[0.3]]), [[1.0]], [[0.09332]])
-IDENTITY = _ball(
+SCALAR = ball("linear", 0.02, 4, 36.0, ([[0.3]], [0.0], [0.0], [[0.3]]), [[1.0]], [[0.09332]])
+IDENTITY = ball(
     *("linear", 0.05, 3, 24.5, (_HALF, _NONE, _NONE, _HALF)), ((1.0, 0.0), (0.0, 1.0)), ((0.253926, 0.001963), (0.001963, 0.246074))
 )
-DIAGONAL = _ball("linear", 0.02, 2, 36.0, ([[0.3], [0.0]], [0.2, 0.0, 0.0, -0.2], _NONE, [[0.0, 0.3]]), [[1.0]], [[0.00136]])
+DIAGONAL = ball("linear", 0.02, 2, 36.0, ([[0.3], [0.0]], [0.2, 0.0, 0.0, -0.2], _NONE, [[0.0, 0.3]]), [[1.0]], [[0.00136]])
 BALLS = (
     SCALAR,
-    _ball("linear", 0.02, 2, 26.0, ([[1.0]], [0.0], [0.0], [[1.0]]), [[0.3]], [[0.30374]]),
+    ball("linear", 0.02, 2, 26.0, ([[1.0]], [0.0], [0.0], [[1.0]]), [[0.3]], [[0.30374]]),
     IDENTITY,
-    _ball(
+    ball(
         *("sine", 0.05, 5, 27.0, ((*_HALF, (0.0, 0.0)), [0.02, -0.01, 0.1], [-0.02, 0.06, 0.05], ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0)))),
         ((1.0, 0.2), (-0.3, 1.0)),
         ((0.253804, 0.052211), (-0.074703, 0.254761)),
     ),
     DIAGONAL,
 )
-VANISHING = _ball("linear", 0.05, 2, 1e-3, ([[1.0]], [2.0], [-4.0], [[1.0]]), [[1.0]], [[1.0]], (0.0, 1.0))
+VANISHING = ball("linear", 0.05, 2, 1e-3, ([[1.0]], [2.0], [-4.0], [[1.0]]), [[1.0]], [[1.0]], (0.0, 1.0))
 WITNESSES = {"prop8-ball-witness": IDENTITY, "prop8-successive-witness": VANISHING}
 
 

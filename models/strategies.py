@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
@@ -19,13 +19,15 @@ from hypothesis.internal.constants_ast import Constants
 
 from depthlimit.models.certificate import certify
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.families import FamilyRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
-from depthlimit.models.spec import Spec
+from depthlimit.models.spec import Residual, Spec
 from depthlimit.theory.paper import prop8
 from depthlimit.theory.quantity import Array
 
 SMOOTH = ("tanh", "sin", "erf", "arctan", "algebraic", "one_minus_cos", "one_minus_gauss", "gelu", "silu", "identity")
 SEEDS = st.integers(0, 2**32 - 1)
+RESIDUALS = get_args(Residual)
 
 
 def _sigma() -> st.SearchStrategy[dict[str, Any]]:
@@ -45,9 +47,9 @@ def _inits() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _clips() -> st.SearchStrategy[dict[str, Any]]:
+def _clips(*kinds: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
-        {"kind": st.sampled_from(["coordinate", "radial", "smooth"]), "radius": st.sampled_from([0.01, 0.1, 0.5, 2.0])}
+        {"kind": st.sampled_from(kinds or ("coordinate", "radial", "smooth")), "radius": st.sampled_from([0.01, 0.1, 0.5, 2.0])}
     )
 
 
@@ -141,15 +143,28 @@ def _euler(draw: st.DrawFn) -> Spec:
 
 
 @st.composite
+def _branch_sizes(draw: st.DrawFn, residual: str, least: int) -> tuple[int, int]:
+    """q >= least and m for a branch: a convolution has one or two channels on three positions, attention two or three tokens."""
+    if residual == "convolution":
+        return 3, draw(st.sampled_from([3, 6]))
+    if residual == "attention":
+        m = draw(st.integers(2, 3))
+        return m * draw(st.integers(-(-least // m), 2)), m
+    return draw(st.integers(least, 3)), draw(st.integers(1, 3))
+
+
+@st.composite
 def _general_euler(draw: st.DrawFn) -> Spec:
-    """Second differences of the states must stand out against rounding: no σ flat at 0, perceptrons of order 1, e^{C₁} moderate."""
-    residual = draw(st.sampled_from(["linear", "sine", "perceptron"]))
-    small = [] if residual == "perceptron" else [0.1]
-    q, m = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    p = {"linear": q * q, "sine": q, "perceptron": 2 * q * m}[residual]
+    """Second differences of the states must stand out against rounding: no σ flat at 0, perceptrons of order 1, e^{C₁} moderate: attention
+    has C₁ cubic in the parameters."""
+    residual = draw(st.sampled_from(RESIDUALS))
+    small = [0.1] if residual in ("linear", "sine") else []
+    q, m = draw(_branch_sizes(residual, 1))
+    p = {"linear": q * q, "sine": q, "perceptron": 2 * q * m, "convolution": 6 * m // q, "attention": 2 * (q // m) ** 2}[residual]
     random = np.random.RandomState(draw(SEEDS))
-    sizes = st.sampled_from([0.0, 0.01, 0.1, 0.5])
-    scale = {"a": draw(st.sampled_from([*small, 1.0])), "theta0": draw(st.sampled_from([*small, 0.5, 1.0]))}
+    steep = residual == "attention"
+    sizes = st.sampled_from([0.0, 0.01, 0.1] if steep else [0.0, 0.01, 0.1, 0.5])
+    scale = {"a": draw(st.sampled_from([*small, 1.0])), "theta0": draw(st.sampled_from([0.5] if steep else [*small, 0.5, 1.0]))}
     scale |= {name: draw(sizes) for name in ("a_t", "a_L", "theta1", "theta_t", "theta_L")}
     shapes = {name: q if name.startswith("a") else p for name in sorted(scale)}
     return Spec.model_validate(
@@ -206,23 +221,18 @@ def _local_pl(draw: st.DrawFn) -> Spec:
 def _general(draw: st.DrawFn) -> Spec:
     """General residual networks: constants of ordinary size need small norms, so M_pi T and the initial scale are."""
     d, dout, n = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
-    residual = draw(st.sampled_from(["linear", "sine", "perceptron"]))
-    clip = draw(st.one_of(st.none(), _clips()))
+    residual = draw(st.sampled_from(RESIDUALS))
+    q, m = draw(_branch_sizes(residual, max(d, dout)))
+    clip = draw(st.one_of(st.none(), _clips("smooth") if residual == "attention" else _clips()))  # past kinks attention takes seconds
     T = draw(st.sampled_from([0.01, 0.1, 0.5]))
     scale = st.sampled_from([0.01, 0.1, 0.3, 1.0])
     return Spec.model_validate(
         {
             "regime": {"kind": "general-flow", "residual": residual, "gain": draw(st.sampled_from([1.0, 1.0, 3.0])) if clip else 1.0},
-            "d": d,
-            "dout": dout,
-            "q": draw(st.integers(max(d, dout), 3)),
-            "m": draw(st.integers(1, 3)),
-            "L": draw(st.integers(1, 6)),
-            "n": n,
-            "T": T,
+            **{"d": d, "dout": dout, "q": q, "m": m, "L": draw(st.integers(1, 6)), "n": n, "T": T},
             "rtol": 1e-10,
             "times": (0.0, T / 2, T),
-            "activation": draw(_sigma()) if residual == "perceptron" else {},
+            "activation": draw(_sigma()) if residual in ("perceptron", "convolution") else {},
             "clip": clip,
             "train": draw(st.sampled_from(["AVWB", "AVWB", "VW"])),
             "init": {"kind": "affine", "seed": draw(SEEDS), "scale": draw(scale), "slope": draw(st.sampled_from([0.0, 0.1, 1.0]))},
@@ -346,6 +356,28 @@ def _relu(draw: st.DrawFn) -> Spec:
     )
 
 
+@st.composite
+def _family(draw: st.DrawFn) -> Spec:
+    """Even depths, so that (-1)^L flip has a limit; sizes from 1/1000 to 1, and a change of sign between two depths at times."""
+    q, random = draw(st.integers(1, 3)), np.random.RandomState(draw(SEEDS))
+    sizes = {name: draw(st.sampled_from([0.0, 0.001, 0.1, 1.0])) for name in ("base", "slope", "fade", "tilt", "drift", "flip")}
+    arrays = {name: size * random.standard_normal(q) for name, size in {**sizes, "start": 1.0}.items()}
+    T = draw(st.sampled_from([0.1, 4.0, 100.0]))
+    depths = tuple(2 * n for n in sorted(draw(st.sets(st.integers(1, 60), min_size=2, max_size=3))))
+    regime = {
+        "kind": "family",
+        "depths": depths,
+        "rate": draw(st.sampled_from([0.1, 1.0, 10.0])),
+        "turns": draw(st.sampled_from([1, 20])),
+        "bounded": draw(st.booleans()),
+        "arrays": {"inline": [[name, [q], values.tolist()] for name, values in sorted(arrays.items())]},
+    }
+    shape = {"d": q, "dout": 1, "q": q, "m": 1, "L": depths[0], "n": 1}
+    spec = Spec.model_validate({"regime": regime, **shape, "T": T, "times": (0.0, T / 10, T)})
+    delta = draw(st.sampled_from([0.05, 0.2, 0.5]))  # ε in units of C, so that the finite sets of the proof are small
+    return spec.model_copy(update={"regime": spec.regime.model_copy(update={"epsilon": delta * FamilyRun(spec, ArrayStore()).C})})
+
+
 def specs(kind: str) -> st.SearchStrategy[Spec]:
     """Specs of one regime. Ladders in depth are corpus-only: one of them costs as much as fifty small flows."""
     makers = {
@@ -361,6 +393,7 @@ def specs(kind: str) -> st.SearchStrategy[Spec]:
         "kernel-matrix": _kernel_matrix,
         "relu": _relu,
         "pl-ball": _pl_ball,
+        "family": _family,
     }
     if kind not in makers:
         raise ValueError(f"no strategy for regime {kind!r}; there are {', '.join(makers)}")
@@ -385,7 +418,7 @@ def _constants_of_hypothesis_alone() -> Iterator[None]:
 
 GENERATED = (
     *("plain-flow", "clipped-flow", "network", "euler-scheme", "general-euler", "local-pl", "general-flow", "random-matrix"),
-    *("kernel-matrix", "relu", "pl-ball", "general-long"),
+    *("kernel-matrix", "relu", "pl-ball", "general-long", "family"),
 )
 
 

@@ -43,14 +43,17 @@ COUNTS = {  # generated Specs per regime
     "quick": {
         **{"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "general-euler": 2, "local-pl": 1, "general-flow": 3},
         **{"random-matrix": 1, "kernel-matrix": 1, "relu": 1, "network": 10, "pl-ball": 2, "general-long": 1},
+        "family": 1,
     },
     "standard": {
         **{"plain-flow": 80, "clipped-flow": 80, "euler-scheme": 10, "general-euler": 40, "local-pl": 20, "general-flow": 80},
         **{"random-matrix": 10, "kernel-matrix": 10, "relu": 10, "network": 500, "pl-ball": 40, "general-long": 40},
+        "family": 40,
     },
     "deep": {
         **{"plain-flow": 3000, "clipped-flow": 3000, "euler-scheme": 200, "general-euler": 1000, "local-pl": 400, "general-flow": 3000},
         **{"random-matrix": 200, "kernel-matrix": 200, "relu": 200, "network": 100_000, "pl-ball": 1000, "general-long": 1000},
+        "family": 1000,
     },
 }
 _AHEAD = 64  # by so many units at most does the work run ahead of the records, so that an interruption loses no more
@@ -188,10 +191,13 @@ def make_plan(
 def cost(spec: Spec) -> float:
     """A rough relative cost, to start long units first: steps times layers, more for clips with kinks."""
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
-    light = ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "kernel-matrix", "relu", "counterexamples", "general-long")
+    light = (
+        *("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "kernel-matrix", "relu", "relu-ladder", "counterexamples"),
+        "general-long",
+    )
     if spec.regime.kind in light:
         return float(sum(depths))
-    if spec.regime.kind in ("general-euler", "network", "pl-ball"):
+    if spec.regime.kind in ("general-euler", "network", "pl-ball", "family", "limit-map"):
         return float(spec.L)
     kinks = 8 if spec.clip is not None and spec.clip.kind == "coordinate" else 1
     return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)

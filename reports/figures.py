@@ -95,7 +95,7 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
         floors += [(low, floor), (high, floor)]
         worst.append((min(values) if sort == "tower" else max(values), floor - 0.07))
         panel.text(low, floor + 0.54, name(result, results))
-        rows += [(result.claim.id, form(edges[i]), form(edges[i + 1]), str(c)) for i, c in enumerate(counts) if c]
+        rows += [(result.claim.id, form(edges[i]), str(c)) for i, c in enumerate(counts) if c]
     panel.area(outlines, 1)
     panel.segments(floors, 1, 0.8)
     panel.marks(worst, "^", svg.INK, 4)
@@ -108,8 +108,9 @@ def distribution(results: Sequence[Result], sort: str, prefix: str) -> Drawing |
     caption = f"{title}, over all records that have one; ▲ marks the worst. Here {remark}."
     if len(usable) > len(shown):
         caption += f" The {len(shown)} nearest of {len(usable)} are drawn."
-    first = "x from" if sort == "tower" else "from"
-    return panel.drawing(prefix, title, caption, ("claim", first, "to", "records"), tuple(rows))
+    unit, first = ("", "x from") if sort == "tower" else (" decades", "from")
+    caption += f" A bin spans {(high - low) / BINS:.3g}{unit if form is power else ''}."
+    return panel.drawing(prefix, title, caption, ("claim", first, "records"), tuple(rows))
 
 
 def columns(points: Sequence[Point], at: str) -> list[tuple[float, list[float]]]:
@@ -133,7 +134,7 @@ def columns(points: Sequence[Point], at: str) -> list[tuple[float, list[float]]]
 def against(results: Sequence[Result], at: str, prefix: str) -> Drawing | None:
     """Ratios against L, m, n or t: bars from least to worst, dashes at medians, lines through the worst."""
     usable = [(r, columns(r.points, at)) for r in results if r.points and kind(r) == "ratio"]
-    usable = [(r, found) for r, found in usable if len(found) > 1]
+    usable = [(r, found) for r, found in usable if len(found) > 2]  # two sizes show no trend
     usable.sort(key=lambda pair: -max(p.value for p in pair[0].points))
     shown = usable[: panels.LINES]
     if not shown:

@@ -29,6 +29,7 @@ _BIG = r"\\[Bb]igg?[lr]?\s*"  # latex2mathml knows it before parentheses only
 _BIG_BARS = re.compile(_BIG + r"(?:\\\||\\[lr]?Vert)")
 _SIDES = {"l": "left", "r": "right"}
 _SANS_SERIF_A = 0x1D5A0
+_FENCES = {"prefix": "([{⟨⌊⌈|‖", "postfix": ")]}⟩⌋⌉|‖"}  # stretchy by MathML Core's own dictionary
 
 
 def _prepare(tex: str) -> str:
@@ -72,6 +73,14 @@ def _unwrap(parent: ElementTree.Element) -> None:
         parent[:] = list(parent[0])
 
 
+def _plain_fences(row: ElementTree.Element) -> None:
+    """A fence at an end of a row is read as what its attributes say without them."""
+    if row.tag in ("mrow", "math") and len(row) > 1:
+        for end, form in ((row[0], "prefix"), (row[-1], "postfix")):
+            if end.tag == "mo" and end.attrib == {"stretchy": "true", "fence": "true", "form": form} and (end.text or "?") in _FENCES[form]:
+                end.attrib = {}
+
+
 @lru_cache(maxsize=4096)
 def from_tex(tex: str, display: bool = True) -> Markup:
     """MathML of TeX, or the TeX itself where the converter leaves a command or an alignment mark in it."""
@@ -86,6 +95,8 @@ def from_tex(tex: str, display: bool = True) -> Markup:
             return fallback
         _mend(element, display)
     _unwrap(tree)
+    for element in tree.iter():
+        _plain_fences(element)
     if not display:
         del tree.attrib["display"]  # inline is what <math> is without it
     return Markup(ElementTree.tostring(tree, encoding="unicode"))

@@ -40,6 +40,7 @@ EXAMPLES = {
         "relu": 4,
         "network": 20,
         "pl-ball": 5,
+        "family": 4,
     },
 }
 

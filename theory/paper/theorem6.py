@@ -7,7 +7,8 @@ K₁ = K_σ M (|W̄|_F + M)/√(qm), which the event |W̄|_F <= √(2qm) bounds 
 |h| <= e^{K₁} M_A M_X: K_σ e^{K₁} M_A M_X |z|/√(qm).
 
 As t and L tend to infinity: a ladder in depth trained until 1e-12 of the loss is left has limits at that time, statements (i) to (iii) by
-`prop3.rate` and `eq9.state`, from which the limits in t are no farther than √ℓ(T) lets them be.
+`prop3.rate` and `eq9.state`, from which the limits in t are no farther than √ℓ(T) lets them be. Both orders, and the double limit,
+are in `depthlimit.theory.paper.double_limit`.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ register(
         "=",
         y_all,
         Source("Theorem 6", "(iv)", "", 7),
-        ("depth-ladder",),
+        ("depth-ladder", "double-limit"),
         "As t and L tend to infinity the outputs tend to those of a neural ODE that interpolates the training data.",
         r"F_\infty(x_i) = B_\infty H(1) = y_i \text{ for all } i \in \{1,\dots,n\}",
         role=Role.RESULT,

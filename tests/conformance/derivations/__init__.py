@@ -13,8 +13,11 @@ from random import Random
 import sympy as sp
 
 from depthlimit.conformance.derivations import (
+    arzela,
     certificates,
+    double,
     lemma21,
+    limit_map,
     matrices,
     model,
     prop5_steps,
@@ -37,9 +40,11 @@ ITEMS = (
     "prop5",
     "prop7",
     "prop8",
+    "prop9",
     "prop11",
     "cor12",
     "cor13",
+    "prop15",
     "averaged",
     "certificate",
     "lemma18",
@@ -52,6 +57,7 @@ ITEMS = (
     "eq55",
     "unclipped",
     "variational",
+    "a5",
 )
 
 # what derives a label, or one edition of it: the rule for the right side, and the constants by the family that they belong to
@@ -77,6 +83,9 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (theorem6.RULES, theorem6.constants),
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
+    (arzela.RULES, arzela.constants),
+    (double.RULES, double.constants),
+    (limit_map.RULES, limit_map.constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
     key: (rule, constants) for rules, constants in _FAMILIES for key, rule in rules.items()
@@ -84,6 +93,7 @@ RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
 NOT_DERIVED: dict[str, str] = {
     **prop5_steps.NOT_DERIVED,
     **prop8_steps.NOT_DERIVED,
+    **arzela.NOT_DERIVED,
     "prop8.long-left": "a level that was chosen, and no consequence of anything",
     "lemma20.laurent-massart": "cited: Lemma 1 of Laurent and Massart (2000); checked against the exact tail",
     "lemma20.linear[as-printed]": "rounded up by a factor 4 in the print; the edition explicit is derived",
@@ -100,7 +110,7 @@ NOT_DERIVED: dict[str, str] = {
     "eq55.proxy": "1, by moments: derived in the tests of kernels",
     "lemma20.power": "a level that was chosen, and no consequence of anything",
     "prop2.rate": "a measured rate",
-    "prop3.rate": "a measured rate",
+    **dict.fromkeys(("prop3.rate", *(f"thm6.rate-{name}" for name in ("ends", "Z", "h", "F"))), "a measured rate"),
     "prop3.norm-of-vector[as-printed]": "false as printed; the corrected edition is derived",
 }
 

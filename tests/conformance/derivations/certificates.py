@@ -46,7 +46,8 @@ def _by_layers(adjoint: sp.Expr, drift: sp.Expr) -> sp.Expr:
 
 
 @cache
-def _sup() -> Definitions:
+def constants_of_the_sup_ball() -> Definitions:
+    """From the ball's radii."""
     start = (1 + Q.R_A) * Q.XF
     rate = sp.Symbol("mu", positive=True)
     total = sp.integrate(sp.exp(-rate * _tau / 2), (_tau, 0, sp.oo)).subs(rate, C.mu)
@@ -65,7 +66,7 @@ def _sup() -> Definitions:
 def speeds() -> dict[str, sp.Expr]:
     """Over √ℓ: p_0xᵀ, 2/n (F - y)h_Lᵀ, pSᵀ/√m and (Vᵀp ⊙ σ')hᵀ/√(qm); for A and B the path length over τ is √μ; that of V_k is that of
     the mean and what V_k' = pSᵀ/√m differs by: |Δp| <= g|p| and |ΔS| <= 2D̂."""
-    length = _length(Q.loss0, _ZERO, C.mu) / _sup()[C.tau]
+    length = _length(Q.loss0, _ZERO, C.mu) / constants_of_the_sup_ball()[C.tau]
     active = _sum(Q.S0, C.D_hat)
     spread = C.P_hat * _sum(C.g * active, 2 * C.D_hat) / _ROOT_M
     return {
@@ -138,7 +139,7 @@ def _kind(line: Lines) -> str:
 
 def constants(line: Lines) -> Definitions:
     """Of the certificate that a claim belongs to."""
-    return _sup() if line.claim.label.startswith(("certificate", "prop8")) else _averaged(_kind(line))
+    return constants_of_the_sup_ball() if line.claim.label.startswith(("certificate", "prop8")) else _averaged(_kind(line))
 
 
 def _stays(line: Lines) -> sp.Expr:
@@ -205,7 +206,7 @@ def long_constants(line: Lines) -> Definitions:
     bounds = model.constants(_LONG["H"], _LONG["v"], _LONG["w"])
     along = line.claim.inputs != "a-priori"
     return {
-        **_sup(),
+        **constants_of_the_sup_ball(),
         **bounds,
         _LONG["PI"]: layers(C.a) * 2 * (1 + Q.R_B) * C.tau,
         _LONG["v"]: Q.v_sup if along else Q.R_V,

@@ -12,21 +12,26 @@ from typing import Any
 
 from depthlimit.conformance.faults import (
     adjoint,
+    arzela,
+    branches,
     certificates,
     comparison,
     consistency,
     controls,
+    double,
     flows,
     forward,
     general,
     interface,
     kernel,
+    limit_map,
     limits,
     long,
     numerics,
     odes,
     planting,
     prop5,
+    relu,
     statements,
     steps,
     variational,
@@ -49,7 +54,25 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long, limits),
+    *(
+        statements,
+        general,
+        consistency,
+        controls,
+        variational,
+        steps,
+        comparison,
+        kernel,
+        prop5,
+        certificates,
+        long,
+        arzela,
+        branches,
+        relu,
+        limit_map,
+        double,
+        limits,
+    ),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
 _COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")

@@ -20,6 +20,7 @@ ASKED = (
     "depth-ladder",
     "training-limit",
     "long-flow",
+    "double-limit",
 )
 _SHARES = {"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "local-pl": 1}
 FLOWS, MOST = 50, 500  # one generated case of so many is a flow, an ODE or a certificate, up to a number: they cost the most by far

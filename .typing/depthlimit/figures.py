@@ -1,0 +1,1 @@
+../../depthlimit/figures.py
