@@ -119,7 +119,7 @@ def test_which_claims_alone_see_a_fault() -> None:
     """Left nodes have the same limit and the same orders; other places of the layers converge just as fast."""
     alone = {"left-nodes": {"thm4.start"}, "floor-next": {"thm4.constant"}, "states-as-weights": {"thm4.constant"}}
     for name, labels in alone.items():
-        fault = next(f for f in FAULTS if f.name == f"limit-{name}")
+        fault = next(f for f in FAULTS if f.name == f"thm4-{name}")
         assert {c.split("[")[0] for c in caught(fault)} == labels, name
 
 

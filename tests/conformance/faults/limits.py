@@ -237,7 +237,7 @@ def _ids(theorem: str, names: str, *others: str) -> tuple[str, ...]:
 
 
 def _fault(name: str, kind: type, spec: str, caught_by: tuple[str, ...]) -> Fault:
-    return Fault(f"limit-{name}", (kind.__doc__ or "").splitlines()[0], (spec,), caught_by, runs=_limit(kind))
+    return Fault(f"thm4-{name}", (kind.__doc__ or "").splitlines()[0], (spec,), caught_by, runs=_limit(kind))
 
 
 _ALL = "ends weights states outputs"
@@ -258,39 +258,39 @@ FAULTS: tuple[Fault, ...] = (
     _fault("early-state", EarlyState, _GENERAL, _ids("thm14", "", "declared", "agreement")),
     _fault("equal-weights", Midpoints, _GENERAL, _ids("thm14", "outputs", *_LADDER)),
     Fault(
-        "limit-forgotten-L",
+        "thm4-forgotten-L",
         (ForgottenL.__doc__ or ""),
         (_GENERAL,),
         _ids("thm14", "weights", *_LADDER),
         runs=_network(trained=_without_L),
     ),
     Fault(
-        "limit-left-nodes",
+        "thm4-left-nodes",
         "Layers start at (k-1)/L instead of k/L: the limit is the same, and so is every order.",
         (_NETWORKS,),
         _ids("thm4", "", "start"),
         runs=_network(trained=_left),
     ),
     Fault(
-        "limit-floor",
+        "thm4-floor",
         "Z_⌊Ls⌋ for (8): at s < 1/L there is no such layer, and the last one is read.",
         (_NETWORKS,),
         _ids("thm4", "weights"),
         runs=_network(weight_pieces=staticmethod(_floor)),
     ),
     Fault(
-        "limit-floor-next",
+        "thm4-floor-next",
         "Z_{⌊Ls⌋+1} for (8): it converges just as fast, and its constant differs.",
         (_NETWORKS,),
         _ids("thm4", "", "constant"),
         runs=_network(weight_pieces=staticmethod(_floor_next)),
     ),
     Fault(
-        "limit-states-as-weights",
+        "thm4-states-as-weights",
         "h_{⌊(L-1)s⌋+1} for h_⌊Ls⌋: it converges just as fast, and its constant differs.",
         (_GENERAL,),
         _ids("thm14", "", "constant"),
         runs=_network(state_pieces=staticmethod(_states_as_weights)),
     ),
-    claim_fault("limit-K", _GENERAL, "thm4.K[as-printed,along-trajectory]", "half of K", scaled(_half)),
+    claim_fault("thm4-K", _GENERAL, "thm4.K[as-printed,along-trajectory]", "half of K", scaled(_half)),
 )
