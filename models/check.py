@@ -18,7 +18,7 @@ from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
-from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu
+from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, section51
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
 from depthlimit.models.measure.long_flow import LongRun
@@ -51,6 +51,8 @@ RUNS: dict[str, type] = {
     "random-matrix": random_matrix.RandomMatrixRun,
     "kernel-matrix": KernelRun,
     "relu": relu.ReluRun,
+    "descent": section51.DescentRun,
+    "published-figure": section51.PublishedRun,
     "counterexamples": counterexamples.CounterexamplesRun,
 }
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.models import corpus_certificate, corpus_general, corpus_kernel, corpus_long, corpus_prop5
+from depthlimit.models import corpus_certificate, corpus_general, corpus_kernel, corpus_long, corpus_prop5, corpus_section51
 from depthlimit.models.spec import Spec
 
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -310,7 +310,7 @@ NETWORKS = (
 _QUICK = (
     *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
     *(RANDOM_MATRIX + corpus_kernel.KERNEL_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
-    *(corpus_prop5.PROP5 + corpus_certificate.QUICK + corpus_long.QUICK),
+    *(corpus_prop5.PROP5 + corpus_certificate.QUICK + corpus_long.QUICK + corpus_section51.SECTION51),
 )
 _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
     "quick": _QUICK,
@@ -325,6 +325,7 @@ WITNESSES = {
     **corpus_kernel.WITNESSES,
     **corpus_prop5.WITNESSES,
     **corpus_long.WITNESSES,
+    **corpus_section51.WITNESSES,
 }
 NAMED = {**WITNESSES, **corpus_prop5.NAMED}  # what `replay` runs by name
 

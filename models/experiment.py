@@ -20,6 +20,7 @@ import torch
 
 from depthlimit.models import flow
 from depthlimit.models.compiled.implementation import RightHandSide
+from depthlimit.models.implementation import Arrays, Network
 from depthlimit.models.residual import Workspace
 from depthlimit.models.spec import BadInput
 from depthlimit.theory.quantity import Array
@@ -139,17 +140,24 @@ def units(case: Experiment) -> Mapping[str, float]:
     return {"V": case.m**0.5, "W": case.q**0.5} if case.network == "published" else {"V": 1.0, "W": 1.0}
 
 
-def descent(case: Experiment, L: int) -> Iterator[State]:
-    """The iterates 0, 1, ..., `iterations`; arrays are good until the next."""
-    theta, out, (_, x, y) = {k: v[None] for k, v in parameters(case, L).items()}, Workspace(), start(case)
-    answer, unit = RightHandSide(network(case, L)), units(case)
-    mean = case.q if case.network == "published" else 1  # the loss of (3) over that of this network
-    for i in range(case.iterations + 1):
+def descend(
+    spec: Network, params: Arrays, x: Array, y: Array, step: float, iterations: int, unit: Mapping[str, float], mean: float = 1.0
+) -> Iterator[State]:
+    """Gradient descent with learning rate L·step on the network whose parameters times `unit` and loss times `mean` are those of (3)."""
+    theta, out, answer = {k: params[k][None].copy() for k in "AVWB"}, Workspace(), RightHandSide(spec)
+    for i in range(iterations + 1):
         slopes = answer("velocity", [theta[k] for k in "AVWB"], x[None], y[None], out)
         yield State(i, theta["V"][0] / unit["V"], theta["W"][0] / unit["W"], float(slopes["loss"][0]) / mean)
         for k in "VW":
-            slopes[k] *= case.step * unit[k] ** 2 / mean
+            slopes[k] *= step * unit[k] ** 2 / mean
             theta[k] += slopes[k]
+
+
+def descent(case: Experiment, L: int) -> Iterator[State]:
+    """The iterates 0, 1, ..., `iterations`; arrays are good until the next."""
+    _, x, y = start(case)
+    mean = case.q if case.network == "published" else 1
+    return descend(network(case, L), parameters(case, L), x, y, case.step, case.iterations, units(case), mean)
 
 
 def flowed(case: Experiment, L: int) -> Iterator[State]:

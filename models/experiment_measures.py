@@ -22,7 +22,7 @@ the nodes of its own layers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,15 +69,15 @@ def blocks(state: State) -> dict[str, Array]:
     return {"V": state.V.reshape(len(state.V), -1), "W": state.W.reshape(len(state.W), -1)}
 
 
-def successive(case: Experiment, L: int) -> Iterator[Row]:
-    """The measures of Figure 1, left."""
+def successive(along: Iterable[State], L: int, saved: Sequence[int], summed: bool = True) -> Iterator[Row]:
+    """The measures of Figure 1, left, over iterates in their order; summed: `all` too, which a flow does not have."""
     largest: dict[str, float] = dict.fromkeys(("max", "max-V", "max-W", "max-entry", "mean", "layers"), 0.0)
     total = dict.fromkeys("VW", 0.0)
     seen = 0
-    for state in states(case, L):
-        for due in case.saved:
+    for state in along:
+        for due in saved:
             if seen < due <= state.iteration:  # the iterates before `due` are in
-                for measure, value in {**largest, **({} if case.flow else {"all": max(total.values()) ** 0.5})}.items():
+                for measure, value in {**largest, **({"all": max(total.values()) ** 0.5} if summed else {})}.items():
                     yield Row(L, due, measure, value)
         seen = state.iteration
         steps = {k: np.diff(v, axis=0) for k, v in blocks(state).items()}
@@ -164,7 +164,7 @@ def long_time(case: Experiment, L: int) -> Iterator[Row]:
 def rows_of(case: Experiment, L: int, limit: Curve | None) -> list[Row]:
     """All rows of one depth."""
     if case.figure == "fig1-left":
-        return list(successive(case, L))
+        return list(successive(states(case, L), L, case.saved, not case.flow))
     if case.figure == "fig2":
         return list(long_time(case, L))
     assert limit is not None

@@ -188,7 +188,17 @@ def make_plan(
 def cost(spec: Spec) -> float:
     """A rough relative cost, to start long units first: steps times layers, more for clips with kinks."""
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
-    light = ("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "kernel-matrix", "relu", "counterexamples", "general-long")
+    light = (
+        "iid-ladder",
+        "euler-scheme",
+        "euler-ladder",
+        "random-matrix",
+        "kernel-matrix",
+        "relu",
+        "counterexamples",
+        "general-long",
+        "descent",
+    )
     if spec.regime.kind in light:
         return float(sum(depths))
     if spec.regime.kind in ("general-euler", "network", "pl-ball"):

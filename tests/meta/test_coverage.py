@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1 and 4.2, A.1, A.2, A.4 and B.1 to B.6 and Lemmas 18, 20 and 21 display stands in the registry.
+"""Every line that Sections 1, 3, 4.1, 4.2 and 5.1, A.1, A.2, A.4, B.1 to B.6, Lemmas 18, 20 and 21 and E display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -11,7 +11,7 @@ import pytest
 from depthlimit.theory.registry import claims
 
 NUMBERED = [*range(1, 26), *range(32, 37), *range(46, 54), 55]
-PAGES = {*range(1, 9), *range(14, 21), *range(23, 26), *range(31, 39)}
+PAGES = {*range(1, 9), *range(14, 21), *range(23, 26), *range(31, 39), 40}
 
 # page, display, labels separated by spaces, or the reason in parentheses
 UNNUMBERED: tuple[tuple[int, str, str], ...] = (
@@ -32,6 +32,10 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (6, "δ is small if n grows at most polynomially with d", "(asymptotic; r must grow with the power: a limit in test_prop5.py)"),
     (7, "(i)-(iv): limits as t and L tend to infinity", "(limits: Proposition 8, of which Appendix A.2 speaks, and Proposition 15)"),
     (7, "V_k(0) = 𝒱₀(k/L), W_k(0) = 𝒲₀(k/L), K(x, x')", "section43.start-V section43.start-W section43.covariance"),
+    (8, "Figure 1 and its caption: max‖Z_k - Z_{k+1}‖_F, (∫‖f(s)‖_F² ds)^{1/2}", "fig1.drawn fig1.drawn-rate fig1.max-rate fig1.first"),
+    (8, "Figure 2: the loss; m satisfies the assumptions of Theorem 6", "fig2.start section51.width section51.hidden-size"),
+    (40, "Appendix E: the learning rate L·10⁻²", "appendixE.step"),
+    (40, "h_{k+1} = h_k + bn(conv(σ(bn(conv(h_k)))))/L", "(the experiment on images, which is not that of the theorems)"),
     (14, "‖g(u, v) - g(u', v')‖ <= K‖u - u'‖ + K‖v - v'‖, four times", "(defines what Lipschitz means; nothing about the network)"),
     (15, "‖∂₂₂f‖₂ = sup‖∂₂₂f u‖₂", "(defines a norm; that norm is what prop7.mean-value uses)"),
     (15, "Z_k(0) = Z^init(k/L)", "section43.start-V section43.start-W"),

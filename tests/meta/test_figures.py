@@ -71,10 +71,9 @@ def test_the_published_curves_of_figure_1_left_are_root_sums_of_squares_over_lay
     case, kept = experiment("fig1-left", "published"), readings()["fig1-left"]
     off: dict[str, float] = {}
     for L in (2, 16):
-        for row in measures.successive(case, L):
-            if row.iteration in kept["iterations"]:
-                seen = kept["values"][kept["iterations"].index(row.iteration)][kept["depths"].index(L)]
-                off[row.measure] = max(off.get(row.measure, 0.0), abs(np.log(row.value / seen)))
+        for row in measures.successive(descent(case, L), L, kept["iterations"]):
+            seen = kept["values"][kept["iterations"].index(row.iteration)][kept["depths"].index(L)]
+            off[row.measure] = max(off.get(row.measure, 0.0), abs(np.log(row.value / seen)))
     assert off.pop("all") < kept["relative_error"]
     assert min(off.values()) > np.log(3)
 
@@ -92,12 +91,10 @@ def _states(*arrays: np.ndarray) -> list[State]:
     return [State(i, a[:, :1, None], a[:, 1:, None], 0.0) for i, a in enumerate(arrays)]
 
 
-def test_successive_differences_are_measured_as_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_successive_differences_are_measured_as_they_are_named() -> None:
     """V and W of one entry each: differences (3, 4), (0, 0) after iteration 0, and (0, 0), (0, 12) after iteration 1."""
     first, second = np.array([[0.0, 0], [3, 4], [3, 4]]), np.array([[3.0, 4], [3, 4], [3, 16]])
-    monkeypatch.setattr(measures, "states", lambda *_: _states(first, second, second))
-    case = replace(experiment("fig1-left", small=True), saved=(1, 2), iterations=2)
-    rows = {(r.iteration, r.measure): r.value for r in measures.successive(case, 3)}
+    rows = {(r.iteration, r.measure): r.value for r in measures.successive(_states(first, second, second), 3, (1, 2))}
     assert [rows[1, m] for m in ("max", "max-V", "max-W", "max-entry", "mean", "layers", "all")] == [5, 3, 4, 4, 2.5, 5, 4]
     assert [rows[2, m] for m in ("max", "max-V", "max-W", "max-entry", "mean", "layers")] == [12, 3, 12, 12, 6, 12]
     assert rows[2, "all"] == pytest.approx((4**2 + 12**2) ** 0.5)

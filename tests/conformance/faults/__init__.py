@@ -26,6 +26,7 @@ from depthlimit.conformance.faults import (
     odes,
     planting,
     prop5,
+    section51,
     statements,
     steps,
     variational,
@@ -48,7 +49,7 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long),
+    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long, section51),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
 _COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")
