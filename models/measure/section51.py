@@ -9,7 +9,7 @@ import numpy as np
 
 from depthlimit.models import flow
 from depthlimit.models.data import ArrayStore
-from depthlimit.models.experiment import State, descend, descent, experiment, start
+from depthlimit.models.experiment import ONE, State, descend, descent, experiment, start
 from depthlimit.models.experiment_measures import blocks, successive
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.measure.extrapolate import slope
@@ -22,13 +22,12 @@ from depthlimit.theory.quantity import Array, Field, number
 
 _ROUNDING = 2.0**-40  # of sums over iterations, relative to the parameters: as in a Trajectory
 _RTOL = 1e-12  # of the flow that descent is compared with, relative to its displacement, and a hundred times that
-_UNIT = {"V": 1.0, "W": 1.0}
 
 
 class DescentRun:
     """One instance trained by gradient descent at every depth of its ladder, by the compiled kernel; no implementation is asked."""
 
-    unit: Mapping[str, float] = _UNIT
+    unit: Mapping[str, float] = ONE
 
     def __init__(self, spec: Spec, arrays: ArrayStore, implementation: Implementation | None = None) -> None:
         assert isinstance(spec.regime, Descent)

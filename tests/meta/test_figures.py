@@ -16,7 +16,7 @@ from depthlimit import figures
 from depthlimit.cli import main
 from depthlimit.models import experiment_measures as measures
 from depthlimit.models import experiment_runs as runs
-from depthlimit.models.experiment import FIGURES, NETWORKS, Experiment, State, descent, experiment, flowed, start
+from depthlimit.models.experiment import FIGURES, NETWORKS, ONE, Experiment, State, descent, experiment, flowed, start
 from depthlimit.models.spec import BadInput
 from depthlimit.reports import experiments as drawn
 from depthlimit.theory.paper.published import readings
@@ -88,7 +88,7 @@ def test_the_published_curves_fall_like_the_root_of_the_depth() -> None:
 
 
 def _states(*arrays: np.ndarray) -> list[State]:
-    return [State(i, a[:, :1, None], a[:, 1:, None], 0.0) for i, a in enumerate(arrays)]
+    return [State(i, {"V": a[:, :1, None], "W": a[:, 1:, None]}, 0.0, ONE) for i, a in enumerate(arrays)]
 
 
 def test_successive_differences_are_measured_as_they_are_named() -> None:
@@ -125,8 +125,8 @@ def test_a_reference_network_is_a_polynomial_through_its_layers() -> None:
     *_, last = descent(case, L)
     V = last.V.reshape(L, -1)
     s = (np.arange(L) + 0.5) / L
-    assert np.abs(found.at("V", len(case.saved) - 1, s) - V).max() <= found.error < 1e-9
-    assert np.array_equal(found.step("V", 0, np.array([0.0, 1.0])), found.at("V", 0, s[[0, -1]]))
+    assert found.apart("V", len(case.saved) - 1, found.basis(s), V).max() <= found.error < 1e-9
+    assert found.step(np.array([0.0, 1.0])).tolist() == s[[0, -1]].tolist()
 
 
 def test_distances_of_flows_from_the_limit_are_halved_with_each_doubling() -> None:
