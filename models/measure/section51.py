@@ -119,6 +119,7 @@ class PublishedRun:
         if (spec.q, spec.m, spec.n) != (self.case.q, self.case.m, self.case.n):
             raise BadInput(f"regime published-figure: sizes are those of Appendix E, q=16, m=32, n=100, got {(spec.q, spec.m, spec.n)}")
         self.spec, self.batch, self.kept = spec, realise(spec, arrays), readings()["fig1-left"]
+        self.colours = np.array([*readings()["fig1-right"]["V"], *readings()["fig1-right"]["W"]])  # [18 depth]
 
     def values(self, measure: str) -> Array:
         """A measure at L = 2 and 16 after the iterations of the published curves [2 iteration]."""
@@ -151,6 +152,16 @@ def read_rate(run: PublishedRun) -> Field:
     values, depths = np.array(run.kept["values"])[:, -2:], np.array(run.kept["depths"])[-2:]
     found = -np.diff(np.log(values), axis=1)[:, 0] / np.log(depths[1] / depths[0])
     return Field(found, np.full(len(found), 2.0**-50), ("batch",))
+
+
+@measures("colour_rate", "colour_error", on=PublishedRun)
+def colours(run: PublishedRun) -> Mapping[str, Field]:
+    """Rates from L = 64 to 1024 of V and of W at nine iterations [18]; the error of reading stands in the claim."""
+    kept = readings()["fig1-right"]
+    first, last = (kept["depths"].index(L) for L in (64, 1024))
+    values = run.colours[:, [first, last]]
+    found = -np.diff(np.log(values), axis=1)[:, 0] / np.log(1024 / 64)
+    return {"colour_rate": Field(found, np.full(len(found), 2.0**-50), ("batch",)), "colour_error": number(kept["relative_error"])}
 
 
 @measures("off_loss", "off_mean", "loss_error", "long_m", "long_n", on=PublishedRun)

@@ -32,7 +32,7 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (6, "δ is small if n grows at most polynomially with d", "(asymptotic; r must grow with the power: a limit in test_prop5.py)"),
     (7, "(i)-(iv): limits as t and L tend to infinity", "(limits: Proposition 8, of which Appendix A.2 speaks, and Proposition 15)"),
     (7, "V_k(0) = 𝒱₀(k/L), W_k(0) = 𝒲₀(k/L), K(x, x')", "section43.start-V section43.start-W section43.covariance"),
-    (8, "Figure 1 and its caption: max‖Z_k - Z_{k+1}‖_F, (∫‖f(s)‖_F² ds)^{1/2}", "fig1.drawn fig1.drawn-rate fig1.max-rate fig1.first"),
+    (8, "Figure 1 and its caption: max‖Z_k - Z_{k+1}‖_F, (∫‖f(s)‖_F² ds)^{1/2}", "fig1.drawn fig1.drawn-rate fig1.right-rate fig1.first"),
     (8, "Figure 2: the loss; m satisfies the assumptions of Theorem 6", "fig2.start section51.width section51.hidden-size"),
     (40, "Appendix E: the learning rate L·10⁻²", "appendixE.step"),
     (40, "h_{k+1} = h_k + bn(conv(σ(bn(conv(h_k)))))/L", "(the experiment on images, which is not that of the theorems)"),
