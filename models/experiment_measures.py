@@ -1,6 +1,7 @@
 """What is measured on the networks of an experiment: rows of the data of a figure.
 
-Figure 1, left, per depth L and iteration T, over the iterates 0..T-1 (those that the published program keeps after T of its rounds):
+Figure 1, left, per depth L and iteration T, over the iterates 0..T-1 (those that the published program keeps after T of its rounds), or of
+the flow over the saved times up to T:
 
     max         max_{k,t} |Z_{k+1} - Z_k|_F, which is the figure's label; max-V and max-W of V or of W alone
     max-entry   the largest entry of a difference
@@ -89,15 +90,18 @@ def blocks(state: State) -> dict[str, Array]:
 
 
 def successive(along: Iterable[State], L: int, saved: Sequence[int], summed: bool = True) -> Iterator[Row]:
-    """The measures of Figure 1, left, over iterates in their order; summed: `all` too, which a flow does not have."""
+    """The measures of Figure 1, left, over iterates in their order.
+
+    summed: of descent, with `all` too. A flow is known at the saved times alone, and the maximum is over those up to each of them.
+    """
     largest: dict[str, float] = dict.fromkeys(("max", "max-V", "max-W", "max-entry", "mean", "layers"), 0.0)
     total = dict.fromkeys("VW", 0.0)
     seen = 0
     for state in along:
-        for due in saved:
+        for due in saved if summed else ():
             if seen < due <= state.iteration:  # the iterates before `due` are in
-                for measure, value in {**largest, **({"all": max(total.values()) ** 0.5} if summed else {})}.items():
-                    yield Row(L, due, measure, value)
+                yield from (Row(L, due, measure, value) for measure, value in largest.items())
+                yield Row(L, due, "all", max(total.values()) ** 0.5)
         seen = state.iteration
         steps = {k: np.diff(v, axis=0) for k, v in blocks(state).items()}
         squares = {k: np.einsum("ij,ij->i", v, v) for k, v in steps.items()}
@@ -107,6 +111,8 @@ def successive(along: Iterable[State], L: int, saved: Sequence[int], summed: boo
         now["max-entry"] = max(float(np.abs(v).max()) for v in steps.values())
         largest = {k: max(v, float(now[k])) for k, v in largest.items()}
         total = {k: v + float(squares[k].sum()) for k, v in total.items()}
+        if not summed and state.iteration in saved:
+            yield from (Row(L, state.iteration, measure, value) for measure, value in largest.items())
 
 
 def curve(case: Experiment) -> Curve:

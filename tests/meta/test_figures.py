@@ -98,6 +98,8 @@ def test_successive_differences_are_measured_as_they_are_named() -> None:
     assert [rows[1, m] for m in ("max", "max-V", "max-W", "max-entry", "mean", "layers", "all")] == [5, 3, 4, 4, 2.5, 5, 4]
     assert [rows[2, m] for m in ("max", "max-V", "max-W", "max-entry", "mean", "layers")] == [12, 3, 12, 12, 6, 12]
     assert rows[2, "all"] == pytest.approx((4**2 + 12**2) ** 0.5)
+    flow = {(r.iteration, r.measure): r.value for r in measures.successive(_states(first, second), 3, (0, 1), summed=False)}
+    assert (flow[0, "max"], flow[1, "max"], (1, "all") in flow) == (5, 12, False)
 
 
 @pytest.mark.parametrize("layers", [0, 8])
