@@ -15,12 +15,16 @@ import numpy as np
 from depthlimit.models.calls import MethodUnsupported, Misbehaviour
 from depthlimit.models.consistency import ConsistencyRun
 from depthlimit.models.data import ArrayStore
+from depthlimit.models.families import FamilyRun
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
-from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, section51
+from depthlimit.models.limit_map import LimitMapRun
+from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, relu_ladder, section51
 from depthlimit.models.measure.certificate import CertificateRun
+from depthlimit.models.measure.double_limit_run import DoubleRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
+from depthlimit.models.measure.limit_run import LimitRun
 from depthlimit.models.measure.long_flow import LongRun
 from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import BadInput, Spec
@@ -46,11 +50,17 @@ RUNS: dict[str, type] = {
     "general-flow": GeneralRun,
     "general-long": GeneralLongRun,
     "long-flow": LongRun,
+    "training-limit": LimitRun,
+    "general-limit": LimitRun,
+    "double-limit": DoubleRun,
     "network": StateRun,
     "general-euler": ConsistencyRun,
+    "limit-map": LimitMapRun,
     "random-matrix": random_matrix.RandomMatrixRun,
     "kernel-matrix": KernelRun,
     "relu": relu.ReluRun,
+    "family": FamilyRun,
+    "relu-ladder": relu_ladder.ReluLadderRun,
     "descent": section51.DescentRun,
     "published-figure": section51.PublishedRun,
     "counterexamples": counterexamples.CounterexamplesRun,

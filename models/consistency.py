@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from depthlimit.models import activations
+from depthlimit.models.branches import residual_branch
 from depthlimit.models.chebyshev import points
 from depthlimit.models.data import ArrayStore, expect_shapes
 from depthlimit.models.flow import Block, solve
@@ -30,14 +30,6 @@ _ITERATIONS = 400
 STATES, PARAMETERS = ("a", "a_t", "a_L"), ("theta0", "theta1", "theta_t", "theta_L")  # the arrays of a Spec
 
 
-def branch_of(spec: Spec) -> Linear | Sine | Perceptron:
-    """g of a `general-euler` Spec."""
-    assert isinstance(spec.regime, GeneralEuler)
-    if spec.regime.residual == "perceptron":
-        return Perceptron(spec.q, spec.m, spec.activation.model_dump())
-    return (Linear if spec.regime.residual == "linear" else Sine)(spec.q)
-
-
 def evaluate(coefficients: Array, s: Array) -> Array:
     """Chebyshev series in 2s-1 minus its value at s = 0, so that it is 0 there exactly: [time N q] at s [...]: [time ... q]."""
     powers = np.arange(1, coefficients.shape[1])
@@ -50,7 +42,7 @@ class ConsistencyRun:
 
     def __init__(self, spec: Spec, arrays: ArrayStore) -> None:
         assert isinstance(spec.regime, GeneralEuler)
-        self.spec, self.L, self.g, self.sampling = spec, spec.L, branch_of(spec), spec.regime.sampling
+        self.spec, self.L, self.g, self.sampling = spec, spec.L, residual_branch(spec), spec.regime.sampling
         given = arrays.resolve(spec.regime.arrays)
         q, p = self.g.q, self.g.p
         expect_shapes("regime.arrays", given, {**dict.fromkeys(STATES, (q,)), **dict.fromkeys(PARAMETERS, (p,))})
@@ -141,19 +133,8 @@ class ConsistencyRun:
     # --- how far off the computed values are
 
     def rounding(self, u: Array, theta: Array) -> float:
-        """The largest rounding error of g(u, θ): sums of at most q + m + 8 terms, and the error of σ in the perceptron."""
-        size, z = float(np.max(euclid(u))), float(np.max(euclid(theta)))
-        width = gamma(self.g.q + self.spec.m + 8)
-        if isinstance(self.g, Linear):
-            return width * z * size
-        if isinstance(self.g, Sine):
-            return width * float(np.max(euclid(u * theta)))  # |sin z| <= |z|, and z is off by a few units of its last place
-        assert isinstance(self.g, Perceptron)
-        V, W = self.g.weights(theta)
-        pre = np.einsum("...mq,...q->...m", W, u) / np.sqrt(self.g.q)
-        own = float(np.max(euclid(activations.evaluation_error(self.g.activation, pre))))
-        v, w = (float(np.max(euclid(x.reshape(*x.shape[:-2], -1)))) for x in (V, W))
-        return v * (2 * width * self.K_sigma * w * size / math.sqrt(self.g.q) + own) / math.sqrt(self.spec.m)
+        """The largest rounding error of g(u, θ)."""
+        return float(np.max(self.g.evaluation(u, theta).value))
 
     @cached_property
     def errors(self) -> tuple[float, float, float]:
@@ -189,7 +170,7 @@ class ConsistencyRun:
 
     @cached_property
     def state_lipschitz(self) -> float:
-        """Lipschitz constant of g(., θ) for the Θ(s, t), θ_k^L of this run (an upper bound for the perceptron), for all states."""
+        """Lipschitz constant of g(., θ) for the Θ(s, t), θ_k^L of this run, for all states; exact for the linear branch and the sine."""
         ends = self.Theta(np.array([0.0, 1.0]))
         if isinstance(self.g, Linear):
             Z = np.concatenate([x.reshape(-1, self.g.q, self.g.q) for x in (ends, self.theta_L)])
@@ -200,30 +181,28 @@ class ConsistencyRun:
             peak = np.floor(hi / np.pi - 0.5) > np.floor(lo / np.pi - 0.5)
             sines = np.where(peak, 1.0, np.max(np.abs(np.sin(ends)), axis=1))
             return float(max(np.max(sines), np.max(np.abs(np.sin(self.theta_L)))))
-        v, w = self._weights
-        return self.K_sigma * v * w / math.sqrt(self.g.q * self.spec.m)
+        if isinstance(self.g, Perceptron):
+            v, w = self._weights
+            return self.K_sigma * v * w / math.sqrt(self.g.q * self.spec.m)
+        return self.state_lipschitz_ball()
 
     def state_lipschitz_ball(self) -> float:
-        """The same over the ball |θ| <= M: M; sin M up to π/2; K_σM²/(2√(qm)), since v w <= (v² + w²)/2."""
-        M = self.theta_bound
-        if isinstance(self.g, Linear):
-            return M
-        if isinstance(self.g, Sine):
-            return float(np.sin(min(M, np.pi / 2)))
-        return self.K_sigma * M**2 / (2 * math.sqrt(self.g.q * self.spec.m))
+        """The same over the ball |θ| <= M."""
+        return float(self.g.suprema(np.array(self.theta_bound), np.ones(())).state)
 
     def parameter_lipschitz_ball(self) -> float:
-        """Lipschitz constant of g(u, .) over that ball, per unit of |u|: 1, 1, K_σM/√(qm)."""
-        if isinstance(self.g, Perceptron):
-            return self.K_sigma * self.theta_bound / math.sqrt(self.g.q * self.spec.m)
-        return 1.0
+        """Lipschitz constant of g(u, .) over that ball, per unit of |u|."""
+        return float(self.g.suprema(np.array(self.theta_bound), np.ones(())).parameter)
 
     def parameter_lipschitz(self) -> float:
-        """Lipschitz constant of g(u_k, .) between the parameters of this run: largest |u|, largest entry of u, K_σ|u| √(v²+w²)/√(qm)."""
+        """Lipschitz constant of g(u_k, .) between the parameters of this run: largest |u|, largest entry of u, K_σ|u| √(v²+w²)/√(qm), or
+        over the ball."""
         steps = self.a_L[:, None] + self.scheme[:, :-1]
         if isinstance(self.g, Sine):
             return float(np.max(np.abs(steps)))
         size = float(np.max(euclid(steps)))
         if isinstance(self.g, Linear):
             return size
-        return self.K_sigma * size * float(np.hypot(*self._weights)) / math.sqrt(self.g.q * self.spec.m)
+        if type(self.g) is Perceptron:
+            return self.K_sigma * size * float(np.hypot(*self._weights)) / math.sqrt(self.g.q * self.spec.m)
+        return size * self.parameter_lipschitz_ball()

@@ -10,7 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from depthlimit.models import corpus_certificate, corpus_general, corpus_kernel, corpus_long, corpus_prop5, corpus_section51
+from depthlimit.models import (
+    corpus_arzela,
+    corpus_branches,
+    corpus_certificate,
+    corpus_double,
+    corpus_general,
+    corpus_kernel,
+    corpus_limit,
+    corpus_limitsteps,
+    corpus_long,
+    corpus_prop5,
+    corpus_relu,
+    corpus_section51,
+)
 from depthlimit.models.spec import Spec
 
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -310,11 +323,29 @@ NETWORKS = (
 _QUICK = (
     *(PLAIN + CLIPPED + LADDERS + IID + EULER + tuple(GENERAL_EULER.values()) + LOCAL_PL + corpus_general.GENERAL),
     *(RANDOM_MATRIX + corpus_kernel.KERNEL_MATRIX + RELU + COUNTEREXAMPLES + STEPS + NETWORKS),
-    *(corpus_prop5.PROP5 + corpus_certificate.QUICK + corpus_long.QUICK + corpus_section51.SECTION51),
+    *(
+        corpus_prop5.PROP5
+        + corpus_certificate.QUICK
+        + corpus_long.QUICK
+        + tuple(corpus_arzela.FAMILIES.values())
+        + corpus_branches.QUICK
+        + corpus_relu.QUICK
+        + corpus_limitsteps.ALL
+        + corpus_limit.QUICK
+        + corpus_double.QUICK
+        + corpus_section51.SECTION51
+    ),
 )
 _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
     "quick": _QUICK,
-    "standard": (*corpus_certificate.STANDARD, *corpus_long.STANDARD),
+    "standard": (
+        *corpus_certificate.STANDARD,
+        *corpus_long.STANDARD,
+        *corpus_branches.STANDARD,
+        *corpus_relu.STANDARD,
+        *corpus_double.STANDARD,
+        *corpus_limitsteps.STANDARD,
+    ),
     "deep": (*corpus_certificate.DEEP, *corpus_prop5.DEEP),
 }
 WITNESSES = {
@@ -325,6 +356,8 @@ WITNESSES = {
     **corpus_kernel.WITNESSES,
     **corpus_prop5.WITNESSES,
     **corpus_long.WITNESSES,
+    **corpus_arzela.WITNESSES,
+    **corpus_limitsteps.WITNESSES,
     **corpus_section51.WITNESSES,
 }
 NAMED = {**WITNESSES, **corpus_prop5.NAMED}  # what `replay` runs by name

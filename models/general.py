@@ -19,7 +19,6 @@ import numpy as np
 from depthlimit.models import activations
 from depthlimit.models.residual import transposed
 from depthlimit.models.rounding import U, euclid, gamma
-from depthlimit.models.spec import GeneralFlow, Spec
 from depthlimit.theory.activation import constants
 from depthlimit.theory.quantity import Array
 
@@ -219,7 +218,7 @@ class Perceptron:
     def bounds(self, h: Array, z: Array) -> Bounds:
         """By |V|_F and |W|_F; derived in `depthlimit.theory.paper.prop7`."""
         kappa, s2 = self._kappa()
-        V, W = (np.sqrt(np.sum(a**2, axis=(-2, -1))) for a in self.weights(z))
+        V, W = euclid(z[..., : self.p // 2]), euclid(z[..., self.p // 2 :])
         b = s2 * V * h**2
         second = (b + np.sqrt(b**2 + 4 * (kappa * h) ** 2)) / 2
         mixed = np.hypot(kappa * W, kappa * V + s2 * V * W * h)
@@ -253,13 +252,3 @@ class Perceptron:
             v * w * (slope + gamma(self.m + 3) * (K + slope)) / root,
             (S + 2 * U * size) / np.sqrt(self.m) + v * euclid(h) * (slope + gamma(4) * (K + slope)) / root,
         )
-
-
-def residual_branch(spec: Spec) -> Branch:
-    """The f that the regime of a spec names."""
-    assert isinstance(spec.regime, GeneralFlow)
-    if spec.regime.residual == "linear":
-        return Linear(spec.q)
-    if spec.regime.residual == "sine":
-        return Sine(spec.q)
-    return Perceptron(spec.q, spec.m, spec.activation.model_dump())

@@ -23,9 +23,10 @@ from functools import cached_property
 import numpy as np
 
 from depthlimit.models import flow
+from depthlimit.models.branches import residual_branch
 from depthlimit.models.clip import project
 from depthlimit.models.data import ArrayStore, expect_shapes, inputs
-from depthlimit.models.general import Branch, residual_branch
+from depthlimit.models.general import Branch
 from depthlimit.models.residual import transposed
 from depthlimit.models.rounding import U, euclid, frobenius, gamma
 from depthlimit.models.spec import AffineInit, ArraysInit, GeneralFlow, Spec

@@ -43,6 +43,7 @@ from depthlimit.theory.quantity import Array
 # Σ_{j>=40} f_j(s)² = scale² P(Poisson(u²) >= 40) with u² <= (0.5/0.2)² = 6.25: below scale² times
 # e^{-6.25} 6.25^40/40! / (1 - 6.25/41) = 2e-19. By Cauchy-Schwarz that bounds the missing covariance too.
 GP_TERMS = 40
+_GRID = 256  # intervals on which the derivative of a Gaussian process is bounded
 _U = 2.0**-53  # unit roundoff
 
 
@@ -74,10 +75,10 @@ class SmoothFunction:
         return _combine(factors, self.V), _combine(factors, self.W)
 
 
-def _gp_factors(init: GaussianProcessInit, s: Array) -> Array:
+def _gp_factors(init: GaussianProcessInit, s: Array, terms: int = GP_TERMS) -> Array:
     u = (s - 0.5) / init.length
     columns = [init.scale * np.exp(-0.5 * u**2)]
-    for j in range(1, GP_TERMS):
+    for j in range(1, terms):
         columns.append(columns[-1] * u / math.sqrt(j))
     return np.stack(columns, axis=1)
 
@@ -138,19 +139,44 @@ def parameters(spec: Spec, L: int, arrays: ArrayStore) -> dict[str, Array]:
 def lipschitz(spec: Spec) -> tuple[float, float]:
     """Upper bounds of the Lipschitz constants of V0 and W0 in the Frobenius norm, from the drawn matrices.
 
-    The derivative is scale π Σ_r (-α_r sin πrs + β_r cos πrs), and |-α sin θ + β cos θ|_F is at most the
-    largest singular value of the pair (α, β), attained for some θ; rounded upwards.
+    The functions of paper are constant. Of fourier, the derivative is scale π Σ_r (-α_r sin πrs + β_r cos πrs), and
+    |-α sin θ + β cos θ|_F is at most the largest singular value of the pair (α, β), attained for some θ. Of gp, the
+    derivative is taken on a grid, between whose points it is off a chord by at most h²/8 times its second derivative.
+    All rounded upwards.
 
     Raises:
-        BadInput: another kind than fourier or paper (whose functions are constant).
+        BadInput: the kind is iid, arrays or affine: no functions V0, W0 of s.
     """
-    init = spec.init
+    init, function = spec.init, smooth_function(spec, ArrayStore())
     if isinstance(init, PaperInit):
         return 0.0, 0.0
-    if not isinstance(init, FourierInit):
-        raise BadInput(f"init.kind: {init.kind} has no proven Lipschitz constant; accepted here: paper, fourier")
-    function = smooth_function(spec, ArrayStore())
+    if isinstance(init, GaussianProcessInit):
+        return _grid_bound(init, function.V), _grid_bound(init, function.W)
+    assert isinstance(init, FourierInit)
     return _pair_bound(init, function.V), _pair_bound(init, function.W)
+
+
+def _ladder(values: Array, sign: float) -> Array:
+    """√j v_{j-1} + sign √(j+1) v_{j+1}, one entry fewer: with sign = -1 the derivatives in u of φ_j = e^{-u²/2} u^j/√j!."""
+    j = np.arange(values.shape[-1] - 1)
+    before = np.concatenate([np.zeros_like(values[..., :1]), values[..., :-2]], axis=-1)
+    return np.asarray(np.sqrt(j) * before + sign * np.sqrt(j + 1) * values[..., 1:])
+
+
+def _grid_bound(init: GaussianProcessInit, matrices: Array) -> float:
+    s = np.linspace(0, 1, _GRID + 1)
+    size = np.sqrt(np.sum(matrices**2, axis=(1, 2)))  # [term]
+    speeds = _ladder(_gp_factors(init, s, GP_TERMS + 1), -1.0) / init.length  # [point term]
+    on_grid = float(np.max(np.sqrt(np.sum((speeds @ matrices.reshape(GP_TERMS, -1)) ** 2, axis=1))))
+    # |φ_j| is largest at |u| = √j, or at the end of the interval of u, |u| = 1/(2 length)
+    peaks = [(j, min(math.sqrt(j), 0.5 / init.length)) for j in range(1, GP_TERMS + 3)]
+    values = [1.0] + [math.exp(j * math.log(u) - (u**2 + math.lgamma(j + 1)) / 2) for j, u in peaks]
+    first = _ladder(init.scale * np.array(values), 1.0)
+    third = _ladder(_ladder(first, 1.0), 1.0)
+    between = float(third @ size) / init.length**3 / (8 * _GRID**2) * (1 + 1e-12)
+    # a factor of term j is rounded at most 4j + 16 times, a sum of 40 terms 40 times; doubled
+    rounding = 2 * (4 * GP_TERMS + 64) * _U * float(first[:GP_TERMS] @ size) / init.length
+    return (on_grid + between + rounding) * (1 + 64 * _U)
 
 
 def _pair_bound(init: FourierInit, matrices: Array) -> float:

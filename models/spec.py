@@ -216,16 +216,19 @@ class EulerLadder(EulerScheme):
     kind: Literal["euler-ladder"] = "euler-ladder"  # type: ignore[assignment]
 
 
+Residual = Literal["linear", "sine", "perceptron", "convolution", "attention"]
+
+
 class GeneralEuler(_Frozen):
     """Proposition 11 and Corollaries 12 and 13 for a general branch g: an ODE in depth against the scheme (32) with L steps.
 
     Θ(s, t) = theta0 + theta1 s + theta_t e^{-t} and a(t) = a + a_t e^{-t} for t among `times`, each also in the limit t -> ∞;
     θ_k^L(t) = Θ(s_k, t) + theta_L and a^L(t) = a(t) + a_L, with s_k = k/L or the midpoints of the pieces of Θ^L, (k-1/2)/(L-1) up to 1.
-    Arrays a, a_t, a_L (q) and theta0, theta1, theta_t, theta_L (p): p = q² (linear), q (sine) or 2qm (perceptron, V before W).
+    Arrays a, a_t, a_L (q) and theta0, theta1, theta_t, theta_L (p): p as in `depthlimit.models.general` and `depthlimit.models.branches`.
     """
 
     kind: Literal["general-euler"] = "general-euler"
-    residual: Literal["linear", "sine", "perceptron"]
+    residual: Residual
     sampling: Literal["nodes", "midpoints"] = "nodes"
     arrays: ArraySet
 
@@ -275,14 +278,14 @@ class PLSeeds(_Frozen):
 
 
 class GeneralFlow(_Frozen):
-    """General residual networks (11)-(12) trained by (5), or by (4) without a clip: f of `depthlimit.models.general`.
+    """General residual networks (11)-(12) trained by (5), or by (4) without a clip: f of `depthlimit.models.branches`.
 
     init: affine, or arrays A (q,d), Z0 (p), Z1 (p), B (dout,q) with Z_k(0) = Z0 + (k/L) Z1. gain: π(g) is the clip of gain g, so that its
     Lipschitz constant is the gain ("a bounded Lipschitz continuous operator", Section 3); 1 without a clip.
     """
 
     kind: Literal["general-flow"] = "general-flow"
-    residual: Literal["linear", "sine", "perceptron"] = "linear"
+    residual: Residual = "linear"
     gain: float = Field(1.0, gt=0, le=100)
 
 
@@ -293,10 +296,53 @@ class GeneralLong(GeneralFlow):
     radius: float = Field(gt=0, le=10)
 
 
+class LimitMap(GeneralFlow):
+    """The right-hand side (42) of continuous-depth training at (Z, A, B) and at (Z + ζ, A + α, B + β), not trained: Theorem 14's proof.
+
+    init: Z(s) = Z0 + s Z1, A and B, of which the network of L layers takes Z_k = Z(k/L). shift: α = A (q,d), ζ = Z0 + s Z1, β = B (dout,q).
+    """
+
+    kind: Literal["limit-map"] = "limit-map"  # type: ignore[assignment]
+    shift: ArraySet
+
+
+class TrainingLimit(DepthLadder):
+    """Model (3) trained at doubling depths, by (5) or by (4) without a clip, against the limit of training in depth."""
+
+    kind: Literal["training-limit"] = "training-limit"  # type: ignore[assignment]
+
+
+class GeneralLimit(GeneralFlow):
+    """A general residual network in the same way."""
+
+    kind: Literal["general-limit"] = "general-limit"  # type: ignore[assignment]
+    depths: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
 class LongFlow(LocalPL):
     """A certified instance as in `LocalPL` followed until the loss is 1e-12 of what it was: `times` must reach so far."""
 
     kind: Literal["long-flow"] = "long-flow"  # type: ignore[assignment]
+
+
+class DoubleLimit(LocalPL):
+    """A certified instance at doubling depths, each followed until little of the loss is left, against the limit of training in depth.
+
+    The certificate is that of the shallowest depth, which is the Spec's L: it holds at all others, and in the limit.
+    """
+
+    kind: Literal["double-limit"] = "double-limit"  # type: ignore[assignment]
+    depths: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
 
 
 class OneState(_Frozen):
@@ -332,6 +378,35 @@ class Relu(_Frozen):
     """Appendix D: a chain of 2L scalar layers h + σ(w h)/(2L) on one sample (x, Cx), C > 1; `data` gives x and y = Cx."""
 
     kind: Literal["relu"] = "relu"
+
+
+class Family(_Frozen):
+    """Proposition 9: functions Z_k^L(t), at every depth and on R_+, in closed form, and their limit as L grows.
+
+    Z_k^L(t) = ±(base + slope k/L + (1 - e^{-rate t})(fade + tilt k/L)) + drift/L + (-1)^L flip, with the minus sign for L < `turns`.
+    Arrays base, slope, fade, tilt, drift, flip and start, the initial state of the ODEs, of q numbers each. `depths` are values φ(L) of the
+    subsequence: even ones if flip is not 0. epsilon: ε of the proof. bounded: I = [0, T] in place of R_+.
+    """
+
+    kind: Literal["family"] = "family"
+    depths: tuple[int, ...] = Field(min_length=2)
+    rate: float = Field(1.0, gt=0)
+    epsilon: float = Field(0.1, gt=0)
+    turns: int = Field(1, ge=1)
+    bounded: bool = False
+    arrays: ArraySet
+
+
+class ReluLadder(_Frozen):
+    """The same chain at doubling depths L, followed to T: from its own start, and from equal signs."""
+
+    kind: Literal["relu-ladder"] = "relu-ladder"
+    depths: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
 
 
 class Descent(_Frozen):
@@ -379,11 +454,17 @@ Regime = Annotated[
     | PLSeeds
     | GeneralFlow
     | GeneralLong
+    | LimitMap
+    | TrainingLimit
+    | GeneralLimit
     | LongFlow
+    | DoubleLimit
     | OneState
     | RandomMatrix
     | KernelMatrix
     | Relu
+    | Family
+    | ReluLadder
     | Descent
     | PublishedFigure
     | Counterexamples,
@@ -430,10 +511,10 @@ class Spec(_Frozen):
         if self.times[0] != 0 or self.times[-1] > self.T or any(b <= a for a, b in pairwise(self.times)):
             raise ValueError(f"times must increase strictly from 0, at most to T={self.T}, got {list(self.times)}")
         kind = self.regime.kind
-        unclipped = ("plain-flow", "local-pl", "long-flow", "general-long")
+        unclipped = ("plain-flow", "local-pl", "long-flow", "double-limit", "general-long")
         if (kind == "clipped-flow") != (self.clip is not None) and kind in (*unclipped, "clipped-flow"):
             raise ValueError(f"regime {kind} {'needs a' if kind == 'clipped-flow' else 'has no'} clip, got {self.clip}")
-        if kind in ("local-pl", "long-flow") and (self.init.kind != "paper" or self.q < self.d + self.dout):
+        if isinstance(self.regime, LocalPL) and (self.init.kind != "paper" or self.q < self.d + self.dout):
             raise ValueError(f"regime {kind} needs the paper's initialisation and q >= d + dout, got {self.init.kind}, q={self.q}")
         if isinstance(self.regime, PLBall | PLSeeds):
             odd = ("tanh", "sin", "erf", "arctan", "algebraic")
@@ -446,15 +527,20 @@ class Spec(_Frozen):
                 raise ValueError(f"regime {kind} needs the paper's initialisation and no clip, got {self.init.kind}, {self.clip}")
             if kind == "pl-seeds" and self.data.kind != "sphere":
                 raise ValueError(f"regime pl-seeds needs data drawn on the sphere, got {self.data.kind}")
+        if isinstance(self.regime, GeneralFlow | GeneralEuler):
+            if self.regime.residual == "convolution" and (self.q < 3 or self.m % self.q):
+                raise ValueError(f"a convolution needs q >= 3 positions and m a multiple of q, got q={self.q}, m={self.m}")
+            if self.regime.residual == "attention" and self.q % self.m:
+                raise ValueError(f"attention is on m tokens of q/m numbers, got q={self.q}, m={self.m}")
         general = isinstance(self.regime, GeneralFlow)
         if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
-            raise ValueError(
-                f"regimes general-flow and general-long, and no other, need init affine or arrays, got {self.init.kind} for {kind}"
-            )
+            raise ValueError(f"regimes of general networks, and no other, need init affine or arrays, got {self.init.kind} for {kind}")
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")
-        if isinstance(self.regime, GeneralLong | LongFlow) and self.train != "AVWB":
-            raise ValueError(f"regime {kind} trains A and B too, as Definition 1 has it, got train={self.train}")
+        if isinstance(self.regime, GeneralLong | LongFlow | LimitMap | DoubleLimit) and self.train != "AVWB":
+            raise ValueError(f"regime {kind} trains A and B too, got train={self.train}")
+        if isinstance(self.regime, DoubleLimit) and self.regime.depths[0] != self.L:
+            raise ValueError(f"regime double-limit has its certificate at the first of its depths, got L={self.L}, {self.regime.depths}")
         if general and self.activation.name == "relu":
             raise ValueError("f is C2 in (11), got activation relu")
         if kind == "iid-ladder" and self.init.kind != "iid":
@@ -463,17 +549,17 @@ class Spec(_Frozen):
             raise ValueError(f"several networks need an initialisation with a seed, got arrays for {self.regime.networks} networks")
         if kind in ("random-matrix", "kernel-matrix") and self.init.kind != "paper":
             raise ValueError(f"regime {kind} needs the paper's initialisation, got {self.init.kind}")
-        if kind in ("relu", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:
+        if kind in ("relu", "relu-ladder", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:
             raise ValueError(f"regime {kind} has d = dout = q = m = n = 1, got {(self.d, self.dout, self.q, self.m, self.n)}")
         if kind in ("descent", "published-figure") and (
             not self.d == self.dout == self.q or self.init.kind != "paper" or self.train != "VW"
         ):
             raise ValueError(f"regime {kind} has q = d = dout, the paper's initialisation and train VW, got {self.q}, {self.init.kind}")
-        if kind == "relu" and self.data.kind != "arrays":
-            raise ValueError(f"regime relu needs data from arrays, got {self.data.kind}")
+        if kind in ("relu", "relu-ladder") and self.data.kind != "arrays":
+            raise ValueError(f"regime {kind} needs data from arrays, got {self.data.kind}")
         if kind == "counterexamples" and self.T >= 0.25:
             raise ValueError(f"regime counterexamples needs T < 1/4, where one of its flows blows up, got T={self.T}")
-        if kind in ("depth-ladder", "euler-scheme", "euler-ladder") and self.init.kind in ("arrays", "iid"):
+        if kind in ("depth-ladder", "training-limit", "euler-scheme", "euler-ladder") and self.init.kind in ("arrays", "iid"):
             raise ValueError(f"regime {kind} needs an initialisation that is smooth in depth, got {self.init.kind}")
         return self
 

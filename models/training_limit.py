@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from depthlimit.models import flow
+from depthlimit.models.branches import residual_branch
 from depthlimit.models.chebyshev import basis, points, transform
 from depthlimit.models.clip import project
 from depthlimit.models.data import ArrayStore, inputs
-from depthlimit.models.general import Branch, Perceptron, residual_branch
+from depthlimit.models.general import Branch, Perceptron
 from depthlimit.models.general_run import coefficients
 from depthlimit.models.initialisation import outer, smooth_function
 from depthlimit.models.rounding import euclid
@@ -95,7 +96,7 @@ class ContinuousDepth:
         u = np.broadcast_to(start, (self.N, *start.shape))
         with np.errstate(all="ignore"):  # what overflows is found below
             for _ in range(_ITERATIONS):
-                following = start + np.tensordot(matrix, slope(u), axes=1)
+                following = start + (matrix @ slope(u).reshape(self.N, -1)).reshape(u.shape)
                 change, size = np.abs(following - u).max(), np.abs(following).max()
                 u = following
                 if not np.isfinite(size):

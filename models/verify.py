@@ -189,19 +189,12 @@ def cost(spec: Spec) -> float:
     """A rough relative cost, to start long units first: steps times layers, more for clips with kinks."""
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
     light = (
-        "iid-ladder",
-        "euler-scheme",
-        "euler-ladder",
-        "random-matrix",
-        "kernel-matrix",
-        "relu",
-        "counterexamples",
-        "general-long",
-        "descent",
+        *("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "kernel-matrix", "relu", "relu-ladder", "counterexamples"),
+        *("general-long", "descent"),
     )
     if spec.regime.kind in light:
         return float(sum(depths))
-    if spec.regime.kind in ("general-euler", "network", "pl-ball"):
+    if spec.regime.kind in ("general-euler", "network", "pl-ball", "family", "limit-map"):
         return float(spec.L)
     kinks = 8 if spec.clip is not None and spec.clip.kind == "coordinate" else 1
     return kinks * sum(depths) * (50.0 + spec.n * spec.m * spec.q / 100) * (1 + spec.T)

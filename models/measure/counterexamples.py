@@ -24,21 +24,25 @@ from depthlimit.theory.activation import CATALOGUE
 from depthlimit.theory.quantity import Array, Field, number
 
 _TOLERANCES = 1e-12, 1e-10
-_LAYERS: dict[str, Any] = {  # three samples in the plane, labels orthogonal to the rows of x
+LAYERS: dict[str, Any] = {  # three samples in the plane, labels orthogonal to the rows of x
     **{"regime": {"kind": "plain-flow"}, "d": 2, "dout": 1, "q": 3, "m": 16, "n": 3, "T": 4.0},
     "activation": {"name": "sin", "a": 3.0, "b": 2.0},
     "data": {"kind": "sphere", "labels": "orthogonal", "label_scale": 0.1},
 }
+LAYERS_RTOL = 1e-9, 1e-7
 _LABEL = 10.0  # so far above the output that it is not reached: the sign of no gradient changes
 
 
 class CounterexamplesRun:
     """Every toy network of one spec; `T` and `times` are those of its flows."""
 
+    kinked: Mapping[str, Any] = {"name": "relu", "a": 1.0, "b": 1.0}  # the activation that is not differentiable
+
     def __init__(self, spec: Spec, arrays: ArrayStore, implementation: Any = None) -> None:
         assert isinstance(spec.regime, Counterexamples)
         self.spec, self.depths = spec, np.array(spec.regime.depths)
         self.batch = realise(spec, arrays, 1)
+        self._trained: dict[tuple[int, bool, float], tuple[Array, Array]] = {}
 
     def branch(self, h: float, scale: float, f: Callable[[float], float], L: int) -> float:
         """h_L of h_{k+1} = h_k + scale f(h_k)."""
@@ -96,10 +100,17 @@ class CounterexamplesRun:
 
     def layers(self, L: int, tied: bool, rtol: float) -> tuple[Array, Array]:
         """Z_k at 0 and T [2 L 2qm] and the loss there [2] of (3) trained by (4) from the paper's initialisation, or independent W_k."""
-        b = realise(Spec.model_validate({**_LAYERS, "L": L, "rtol": rtol}), ArrayStore())
+        b = realise(Spec.model_validate({**LAYERS, "L": L, "rtol": rtol}), ArrayStore())
         W = b.params["W"] if tied else np.random.RandomState(0).standard_normal(b.params["W"].shape)
         run = NumpyImplementation().flow(b.network, {**b.params, "W": W}, b.x, b.y, np.array([0.0, b.spec.T]))
         return np.concatenate([run[k].reshape(2, L, -1) for k in "VW"], axis=-1), np.asarray(run["loss"])
+
+    def trained(self, L: int, tied: bool, rtol: float) -> tuple[Array, Array]:
+        """`layers`, computed once."""
+        key = L, tied, rtol
+        if key not in self._trained:
+            self._trained[key] = self.layers(L, tied, rtol)
+        return self._trained[key]
 
 
 register_instance(CounterexamplesRun)
@@ -161,12 +172,12 @@ def layers(run: CounterexamplesRun) -> Mapping[str, Field]:
     """Training from independent layers and from equal ones, per depth; the error is the difference of two tolerances."""
 
     def numbers(L: int, tied: bool, rtol: float) -> tuple[float, ...]:
-        Z, loss = run.layers(L, tied, rtol)
+        Z, loss = run.trained(L, tied, rtol)
         gaps = euclid(np.diff(Z, axis=1))  # [2 L-1]
-        return np.log(loss[0] / loss[1]), np.max(gaps[1]), np.sqrt(np.mean(gaps[0] ** 2)), np.sqrt(_LAYERS["T"] * loss[0])
+        return np.log(loss[0] / loss[1]), np.max(gaps[1]), np.sqrt(np.mean(gaps[0] ** 2)), np.sqrt(LAYERS["T"] * loss[0])
 
     def field(tied: bool) -> list[Field]:
-        fine, coarse = (np.array([numbers(int(L), tied, rtol) for L in run.depths]).T for rtol in (1e-9, 1e-7))
+        fine, coarse = (np.array([numbers(int(L), tied, rtol) for L in run.depths]).T for rtol in LAYERS_RTOL)
         return [Field(a, np.abs(a - b) + gamma(1000) * a, ("batch",)) for a, b in zip(fine, coarse, strict=True)]
 
     free, tied = field(False), field(True)

@@ -11,20 +11,16 @@ import numpy as np
 from depthlimit.theory.quantity import Array
 
 
-def slope(values: Array, radii: Array) -> tuple[float, float]:
-    """Extrapolated local slope of values on doubling depths, and its radius.
+def limit(values: Array, radii: Array) -> tuple[float, float]:
+    """Limit of values on doubling depths that have an expansion in 1/L, and its radius, by Romberg's table.
 
     The radius is the larger of the last two corrections (from the column before, and from the depth before: one alone can be small by
-    accident) plus the radii's propagation; the column is the one where that is smallest. For the local slopes themselves it is twice the
+    accident) plus the radii's propagation; the column is the one where that is smallest. For the values themselves it is twice the
     last change: what is left of b₁/L is as large as that, and larger by the next order.
 
-    values, radii: [depths], at least 4, all positive. Raises ValueError otherwise.
+    values, radii: [depths], at least 2.
     """
-    values, radii = np.asarray(values, dtype=float), np.asarray(radii, dtype=float)
-    if len(values) < 4 or not np.all((values > 0) & np.isfinite(values)):
-        raise ValueError(f"a slope needs at least 4 positive values on doubling depths, got {values.tolist()}")
-    column = np.log2(values[1:] / values[:-1])
-    error = (radii[1:] / values[1:] + radii[:-1] / values[:-1]) / np.log(2)
+    column, error = np.asarray(values, dtype=float), np.asarray(radii, dtype=float)
     best = (2 * abs(float(column[-1] - column[-2])) + float(error[-1]), float(column[-1]))
     for power in range(1, len(column) - 1):
         factor = 2.0**power
@@ -34,3 +30,15 @@ def slope(values: Array, radii: Array) -> tuple[float, float]:
         best = min(best, (correction + float(error[-1]), float(following[-1])))
         column = following
     return best[1], best[0]
+
+
+def slope(values: Array, radii: Array) -> tuple[float, float]:
+    """Extrapolated local slope of values on doubling depths, and its radius: the `limit` of the local slopes.
+
+    values, radii: [depths], at least 4, all positive. Raises ValueError otherwise.
+    """
+    values, radii = np.asarray(values, dtype=float), np.asarray(radii, dtype=float)
+    if len(values) < 4 or not np.all((values > 0) & np.isfinite(values)):
+        raise ValueError(f"a slope needs at least 4 positive values on doubling depths, got {values.tolist()}")
+    error = (radii[1:] / values[1:] + radii[:-1] / values[:-1]) / np.log(2)
+    return limit(np.log2(values[1:] / values[:-1]), error)

@@ -10,6 +10,7 @@ from scipy import integrate, stats
 
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import Implementation
+from depthlimit.models.independent import Outputs
 from depthlimit.models.measure.extrapolate import slope
 from depthlimit.models.measure.instance import register_instance
 from depthlimit.models.measure.registry import Fields, measures
@@ -74,7 +75,9 @@ def slope_gap(run: LadderRun) -> Field:
 
 
 class IidRun:
-    """`draws` i.i.d. initialisations at every depth; no training, and no implementation: the control is about the initialisation."""
+    """`draws` i.i.d. initialisations at every depth; no implementation, and a toy alone is trained."""
+
+    outputs: type[Outputs] = Outputs
 
     def __init__(self, spec: Spec, arrays: ArrayStore) -> None:
         assert isinstance(spec.regime, IidLadder) and isinstance(spec.init, IidInit)

@@ -88,6 +88,15 @@ class ReluRun:
         return fine[:, 0], np.abs(fine - coarse)[:, 0] + 2.0**-40 * np.abs(fine[:, 0])
 
     @cached_property
+    def unscaled(self) -> tuple[Array, Array]:
+        """w(t) of dw/dt = -∂ℓ/∂w, which runs 2L times more slowly [T 2L], and its error [T]."""
+        fine, coarse = (
+            self.start + solve(lambda _, w: self.velocity(w) / self.layers, self.start, self.times, rtol, [Block(self.layers)])
+            for rtol in (1e-10, 1e-10 * _COARSE)
+        )
+        return fine, np.linalg.norm(fine - coarse, axis=1) + 2.0**-40 * np.linalg.norm(fine, axis=1)
+
+    @cached_property
     def passes(self) -> tuple[Array, Array, Array]:
         """`backpropagate` at every saved time: h [T 2L+1], p [T 2L+1], gradient [T 2L]."""
         h, p, g = zip(*(self.backpropagate(w) for w in self.weights[0]), strict=True)
@@ -126,7 +135,7 @@ def constants(run: ReluRun) -> Mapping[str, Field]:
     }
 
 
-@measures("relu_h", "relu_product", "relu_others", "relu_descent", "relu_speed", "relu_w", on=ReluRun)
+@measures("relu_h", "relu_argument", "relu_product", "relu_others", "relu_descent", "relu_speed", "relu_w", on=ReluRun)
 def local(run: ReluRun) -> Mapping[str, Field]:
     """Functions of the computed weights: every one is a product of at most 4L + 8 factors, each rounded a few times."""
     w, (h, _, g) = run.weights[0], run.passes
@@ -134,11 +143,13 @@ def local(run: ReluRun) -> Mapping[str, Field]:
     product = np.prod(factors, axis=1)
     own = gamma(16 * run.spec.L + 32)
     others = product[:, None] / factors
+    arguments = np.min(-w[:, 0::2] * h[:, :-1:2], axis=1)  # [T], the odd layers
     terms = (np.abs(h[:, -1]) + abs(run.y)) / np.maximum(np.abs(h[:, -1] - run.y), 1e-300)  # p_2L is a difference of these
     size = np.abs(g[:, 1::2]) * terms[:, None]
     size = np.where(g[:, 1::2] == 0, 2 * (np.abs(h[:, -1:]) + abs(run.y)) * np.abs(h[:, :-1][:, 1::2]), size)
     return {
         "relu_h": Field(h[None, :, -1], own * np.abs(h[None, :, -1]), BT),
+        "relu_argument": Field(arguments[None], own * np.abs(arguments[None]), BT),
         "relu_product": Field(product[None], own * product[None], BT),
         "relu_others": Field(others[None], own * others[None], BTL),
         "relu_descent": Field(-g[None, :, 1::2], own * size[None], BTL, size[None]),
@@ -181,6 +192,13 @@ def along(run: ReluRun) -> Mapping[str, Field]:
         "relu_gap": Field(gaps.min(axis=1)[None], (2 * e + own)[None], BT),
         "relu_gap_max": Field(gaps.max(axis=1)[None], (2 * e + own)[None], BT),
     }
+
+
+@measures("relu_gap_unscaled", on=ReluRun)
+def unscaled(run: ReluRun) -> Field:
+    """Successive differences along the flow without the factor 2L."""
+    w, e = run.unscaled
+    return Field(np.abs(np.diff(w, axis=1)).max(axis=1)[None], (2 * e + gamma(4) * np.max(np.abs(w), axis=1))[None], BT)
 
 
 @measures("relu_p_sup", "relu_h_sup", "relu_w_sup", on=ReluRun)

@@ -25,7 +25,7 @@ def kinds(run: Trajectory) -> Mapping[str, Field]:
     return {
         "smooth_init": number(float(init.kind in ("paper", "gp", "fourier"))),
         "gp_init": number(float(isinstance(init, GaussianProcessInit))),
-        "lipschitz_init": number(float(isinstance(init, FourierInit))),
+        "lipschitz_init": number(float(isinstance(init, FourierInit | GaussianProcessInit))),
     }
 
 
@@ -64,14 +64,19 @@ def covariance(run: Trajectory) -> Mapping[str, Field]:
 
 @measures("start_step_V", "start_step_W", "lip_V", "lip_W", on=Trajectory)
 def steps(run: Trajectory) -> Mapping[str, Field]:
-    """Successive differences of the drawn parameters, and the proved constants (upper bounds); entries have errors of 16 roundings."""
-    known = isinstance(run.spec.init, FourierInit)
+    """Successive differences of the drawn parameters, and the proved constants (upper bounds). An entry is a sum of terms with 16 roundings
+    each; those of the Gaussian process have factors f_j with Σ f_j² <= scale²."""
+    init = run.spec.init
+    known = isinstance(init, FourierInit | GaussianProcessInit)
     bounds, fields = dict(zip("VW", lipschitz(run.spec) if known else (np.inf, np.inf), strict=True)), {}
     for k in "VW":
         X = run.batch.params[k]
         size = frobenius(X)
         step = frobenius(np.diff(X, axis=0))
         own = gamma(X[0].size + 6) * step + gamma(16) * (size[1:] + size[:-1])
+        if isinstance(init, GaussianProcessInit):
+            terms = getattr(smooth_function(run.spec, ArrayStore()), k)
+            own = own + 2 * gamma(16 * GP_TERMS) * init.scale * np.linalg.norm(terms)
         fields[f"start_step_{k}"] = Field(step[None], own[None], ("batch", "layer"))
         fields[f"lip_{k}"] = number(bounds[k], 0.0)
     return fields

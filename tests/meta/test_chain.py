@@ -173,11 +173,11 @@ def test_a_drawing_has_every_loss_in_its_table(run: Path) -> None:
 
 def test_pages_lead_from_statements_to_proofs_and_from_steps_to_worst_cases(run: Path) -> None:
     report = {p.name: p.read_text(encoding="utf-8") for p in (run / "report").glob("*.html")}
-    assert 'href="prop7-proof.html"' in report["prop7.html"] and 'href="prop7-proof.html"' in report["proofs.html"]
+    assert "href=prop7-proof.html" in report["prop7.html"] and "href=prop7-proof.html" in report["proofs.html"]
     proof = report["prop7-proof.html"]
     for label in ("prop7.gap", "prop7.gap-rate", "prop7.norm-Z", "eq15.V"):
         page = f"{label.partition('.')[0]}.html"
-        assert f'href="{page}#{label}"' in proof and f'id="{label}"' in report[page]
+        assert f"href={page}#{label}" in proof and f"id={label}" in report[page]
     assert proof.count('<span class="verdict') > 10 and "Grönwall" in proof
 
 
@@ -192,7 +192,7 @@ def test_steps_are_shown_rung_by_rung_and_those_of_other_statements_by_the_rung_
 def test_constants_and_differences_have_pages(run: Path) -> None:
     constants = (run / "report" / "constants.html").read_text(encoding="utf-8")
     rows = [row for table in read_constants(run) for row in table["constants"]]
-    assert constants.count('<tr><th scope="row">') >= len(rows)
+    assert constants.count("<tr><th scope=row>") >= len(rows)
     for row in rows:
         if row["lower"] is not None and row["kind"] == "definition":
             assert f"{row['lower']:.17g}" in constants, row["name"]

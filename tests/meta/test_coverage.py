@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3, 4.1, 4.2 and 5.1, A.1, A.2, A.4, B.1 to B.6, Lemmas 18, 20 and 21 and E display stands in the registry.
+"""Every line that Sections 1, 3, 4.1, 4.2 and 5.1, A.1 to A.6, B.1 to B.6, C, D and E display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -10,8 +10,8 @@ import pytest
 
 from depthlimit.theory.registry import claims
 
-NUMBERED = [*range(1, 26), *range(32, 37), *range(46, 54), 55]
-PAGES = {*range(1, 9), *range(14, 21), *range(23, 26), *range(31, 39), 40}
+NUMBERED = list(range(1, 57))
+PAGES = {*range(1, 9), *range(14, 41)}
 
 # page, display, labels separated by spaces, or the reason in parentheses
 UNNUMBERED: tuple[tuple[int, str, str], ...] = (
@@ -32,13 +32,15 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (6, "δ is small if n grows at most polynomially with d", "(asymptotic; r must grow with the power: a limit in test_prop5.py)"),
     (7, "(i)-(iv): limits as t and L tend to infinity", "(limits: Proposition 8, of which Appendix A.2 speaks, and Proposition 15)"),
     (7, "V_k(0) = 𝒱₀(k/L), W_k(0) = 𝒲₀(k/L), K(x, x')", "section43.start-V section43.start-W section43.covariance"),
+    (7, "f is C², f(0, ·) ≡ 0, f(·, z) Lipschitz for z in any compact", "section43.taylor section43.lipschitz eq12.vanishes"),
+    (7, "convolutional layers, a Lipschitz continuous version of Transformer", "section43.branch hypothesis.dot-product"),
     (8, "Figure 1 and its caption: max‖Z_k - Z_{k+1}‖_F, (∫‖f(s)‖_F² ds)^{1/2}", "fig1.drawn fig1.drawn-rate fig1.right-rate fig1.first"),
     (8, "Figure 2: the loss; m satisfies the assumptions of Theorem 6", "fig2.start section51.width section51.hidden-size"),
     (40, "Appendix E: the learning rate L·10⁻²", "appendixE.step"),
     (40, "h_{k+1} = h_k + bn(conv(σ(bn(conv(h_k)))))/L", "(the experiment on images, which is not that of the theorems)"),
     (14, "‖g(u, v) - g(u', v')‖ <= K‖u - u'‖ + K‖v - v'‖, four times", "(defines what Lipschitz means; nothing about the network)"),
     (15, "‖∂₂₂f‖₂ = sup‖∂₂₂f u‖₂", "(defines a norm; that norm is what prop7.mean-value uses)"),
-    (15, "Z_k(0) = Z^init(k/L)", "section43.start-V section43.start-W"),
+    (15, "Z_k(0) = Z^init(k/L)", "section43.start-V section43.start-W section43.discretisation"),
     (15, "M_π, M_0, M = M_0 + T M_π", "prop7.path-bound-A prop7.horizon prop7.speed prop3.M0 prop3.M-pi-Z"),
     (16, "‖Z_{k+1} - Z_k‖ <= (... + βT/L) e^{αT}", "prop7.general-gap prop7.gap"),
     (16, "α and β", "prop7.general-rate prop7.gap-rate"),
@@ -80,6 +82,17 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (20, "using (25)", "prop8.successive-decay"),
     (20, "integrating, two lines", "prop8.successive-integral prop8.successive-mu"),
     (20, "Grönwall, two lines", "prop8.successive-gronwall prop8.successive-bound"),
+    (21, "Z^L(s, t) = Z_{⌊(L-1)s⌋+1}(t)", "prop15.index eq8.layers"),
+    (21, "(i) ‖Z_{k+1} - Z_k‖ <= C/L, (ii) ‖Z_k‖ <= C, ‖dZ_k/dt‖ <= b(t)", "prop9.layers prop9.time prop9.trained"),
+    (21, "‖Z_i - Z_j‖ <= C|i - j|/L", "prop9.layers"),
+    (21, "‖Z_k(t) - Z_k(t')‖ = ‖∫dZ_k/dτ‖ <= C|t - t'|", "prop9.time"),
+    (21, "‖Z^L(s, t) - Z^L(s', t')‖ <= two lines", "prop9.floor"),
+    (21, "‖Z^φ(L)(s, t) - Z^φ(M)(s, t)‖ <= three lines", "prop9.cauchy"),
+    (22, "[0, 1] ⊂ ∪(s_i - δ, s_i + δ), [0, t_0] ⊂ ∪(t_j - δ, t_j + δ)", "(compactness; test_arzela.py has the sets that are used)"),
+    (22, "‖Z^φ(L)(s, t) - Z^φ(s, t)‖ <= three lines", "prop9.in-t"),
+    (22, "‖Z^φ(L)(s, t*) - Z^φ(s, t*)‖ <= three lines", "prop9.in-s"),
+    (23, "‖Z^φ(L)(s, t) - Z^φ(s, t)‖ <= 4ε + 2C/φ(L) + max", "prop9.uniform"),
+    (23, "Corollary 10", "prop9.one-index"),
     (23, "Θ^L(s) = θ_{⌊(L-1)s⌋+1}", "eq8.layers eq8.shift prop11.index"),
     (23, "‖dU/ds‖ = ‖g‖ <= C‖U‖", "prop11.speed"),
     (23, "‖U‖ <= ‖a‖e^C <= D_E e^C", "prop11.U-norm prop11.U-ball"),
@@ -91,6 +104,26 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (24, "Δ_{k+1} <= ... with Θ^L", "prop11.recursion prop11.index prop11.theta-triangle prop11.theta-shift prop11.recursion-sup"),
     (25, "Corollary 12", "cor12.gap"),
     (25, "Corollary 13", "cor13.gap"),
+    (30, "Proposition 15: (i), (ii)", "prop15.index prop15.maps prop15.double prop15.iterated hypothesis.successive"),
+    (30, "Proposition 15: (iii), (iv)", "prop15.hidden thm6.interpolates"),
+    (30, "ℓ = (1/n) Σ|F(x_i) - y_i|², and its limit", "loss.mean-squared-error thm6.interpolates"),
+    (26, "Theorem 14: Z^L(s, t) = Z_{⌊(L-1)s⌋+1}(t)", "a5.eq39"),
+    (26, "Theorem 14 (iii): the neural ODE, and that of the proof", "a5.eq43 a5.hidden"),
+    (26, "p_L = 2Bᵀ(Bh_L - y) = 2Bᵀ(BH^L(1) - y)", "eq13.general-last"),
+    (27, "the states of two index maps are separated by a distance proportional to 1/L", "prop7.h-change prop7.h-step"),
+    (27, "P(1) = 2Bᵀ(BH(1) - y), ∂P/∂s = ∂₁f P", "a5.adjoint a5.eq44"),
+    (27, "∂Z_k/∂t = π(-(1/n)Σ∂₂f(h_{k-1}, Z_k)ᵀp_k)", "eq5.general-Z eq15.general-Z a5.eq37"),
+    (27, "the term inside π, by H^L and P^L", "a5.eq37"),
+    (27, "(P^L) is uniformly bounded", "prop7.p-bound"),
+    (27, "the limit of the right-hand side of (37)", "a5.velocity"),
+    (28, "‖(Z, A, B)‖ = sup‖Z(s)‖ + ‖A‖₂ + ‖B‖₂", "(defines a norm; that norm is what a5.eq42 uses)"),
+    (29, "‖H̃ - H‖ <= ... two lines", "a5.unfolded"),
+    (29, "the norm inside the integral, two lines", "a5.lipschitz"),
+    (29, "therefore", "a5.unfolded"),
+    (29, "Grönwall", "a5.gronwall"),
+    (29, "P is locally Lipschitz by similar arguments", "a5.eq42"),
+    (29, "training dynamics of the limiting weights", "a5.path"),
+    (30, "P(1) = 2Bᵀ(BH(1) - y), ∂P/∂s = ∂₁f P", "a5.eq44"),
     (31, "f(h, (V, W)) = Vσ(Wh/√q)/√m in Proposition 7", "prop1.growth-A eq3.layer"),
     (31, "C'(1/L + sup‖Θ - Θ^L‖)", "prop2.hidden"),
     (31, "sup‖Θ - Θ^L‖ <= C''/L and ‖h_L - H(1)‖ <= C'(1 + C'')/L", "prop2.interpolation prop2.state prop2.readout"),
@@ -132,11 +165,16 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (35, "F = BAx = 0, ℓ(0) = (1/n)Σ|y_i|²", "thm6.loss0"),
     (35, "(1/n)Σ|y_i|² <= C", "thm6.C thm6.condition"),
     (36, "Remark 3", "remark3.width"),
-    (36, "Lemmas 16 and 17", "(existence of solutions; that of the flows is what identities.displacement bounds)"),
+    (32, "A, B and Z_k satisfy the assumptions of Corollary 10 and Proposition 9", "prop9.trained"),
+    (36, "Lemma 16", "lemma17.eq54 hypothesis.one-constant"),
+    (36, "Lemma 17: U(s) = U_0 + ∫g(U(r), r)dr", "lemma17.eq54"),
+    (36, "‖g(U, r)‖ <= ‖g(0, r)‖ + ‖g(U, r) - g(0, r)‖ <= C‖U‖", "lemma17.growth"),
+    (36, "‖U(s)‖ <= ‖U_0‖exp(C)", "lemma17.ball"),
     (37, "Lemma 18", "lemma18.perturbation lemma18.left lemma18.right"),
     (37, "s_min(A + A') >= s_min(A) - s_max(A'), s_max(A') = |A|₂ <= |A|_F", "lemma18.loyka lemma18.operator lemma18.frobenius"),
     (37, "|AB|² = Tr(ABBᵀAᵀ) = Tr(BBᵀAᵀA) >= λ_min(AᵀA)|B|²", "lemma18.trace lemma18.eigenvalue lemma18.square"),
-    (37, "Lemma 19: limits of double sequences", "(a limit)"),
+    (37, "Lemma 19: lim e_{x,y} = lim e_{x,∞} = lim e_{∞,y}", "prop15.iterated"),
+    (37, "‖e_{x₁,y} - e_{x₂,y}‖ <= ε/2, ‖e_{x,y₁} - e_{x,y₂}‖ <= ε/2, and their sum", "prop15.double"),
     (37, "Lemma 20, five lines", "lemma20.laurent-massart lemma20.root lemma20.root-bound lemma20.linear lemma20.threshold"),
     (37, "Lemma 20, and the inclusion of events", "lemma20.tail lemma20.inclusion lemma20.chi-square"),
     (33, "the event of Lemma 20", "prop5.event"),
@@ -147,6 +185,16 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (38, "P(λ_min(M) >= λ_min(E(M|X))/2|X)", "lemma21.half"),
     (38, "P(λ_min(M) >= mη²/16)", "lemma21.event"),
     (38, "P(λ_min(M) >= mη²/16) >= ... three lines", "lemma21.product lemma21.union"),
+    (39, "h_0 = x, h_{k+1} = h_k + σ(w_{k+1}h_k)/2L", "relu.argument relu.product"),
+    (39, "w_k(0) = (-1)^k/2L, at distance O(1/L)", "relu.start"),
+    (39, "h_k >= 0, arguments of σ, w_{2k+1}(t) = w_{2k+1}(0)", "relu.argument relu.odd"),
+    (39, "h_{2L} = Π(1 + w_{2j}/2L) x", "relu.product"),
+    (39, "dw_{2k}/dt = -∂ℓ/∂w_{2k} = ...", "relu.gradient relu.unscaled"),
+    (39, "the parameters on even layers coincide", "relu.symmetry"),
+    (39, "dw/dt = ...", "relu.ode"),
+    (39, "w(t) tends to w* > 0; Grönwall's inequality for y", "relu.decay relu.limit"),
+    (39, "w* >= 2 log C, and the distance is Ω(1)", "relu.limit-bound relu.gap"),
+    (39, "Proposition 7 for any start with successive weights O(1/L) apart", "relu.smooth relu.ladder-ratio prop7.gap"),
 )  # fmt: skip
 
 

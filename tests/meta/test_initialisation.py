@@ -201,10 +201,18 @@ def test_what_is_no_function_of_depth_is_refused_by_kind(init: dict[str, Any]) -
             call()
 
 
-@pytest.mark.parametrize("kind", ["gp", "iid"])
-def test_only_fourier_and_paper_have_a_lipschitz_bound(kind: str) -> None:
-    with pytest.raises(BadInput, match=f"init.kind: {kind} .*paper, fourier"):
-        lipschitz(spec(init={"kind": kind}))
+@pytest.mark.parametrize(("length", "share"), [(0.2, 0.97), (0.5, 0.999), (10.0, 0.9999)])
+def test_a_gaussian_process_comes_near_its_lipschitz_bound_and_never_passes_it(length: float, share: float) -> None:
+    s = spec(init={"kind": "gp", "length": length, "scale": 0.7, "seed": 5})
+    t = np.linspace(0, 1, 5001)
+    for value, bound in zip(smooth_function(s, STORE)(t), lipschitz(s), strict=True):
+        fastest = np.max(np.linalg.norm(np.diff(value, axis=0), axis=(1, 2))) * 5000
+        assert share * bound < fastest < bound
+
+
+def test_independent_layers_have_no_lipschitz_bound() -> None:
+    with pytest.raises(BadInput, match=r"init\.kind: iid .*paper, gp, fourier"):
+        lipschitz(spec(init={"kind": "iid"}))
 
 
 # ----------------------------------------------------------------------- weights of the neural ODE

@@ -108,9 +108,12 @@ def test_every_regime_that_asks_an_implementation_is_part_of_a_run() -> None:
     ours = {
         "general-flow",
         "general-long",
+        "limit-map",
+        "general-limit",
         "random-matrix",
         "kernel-matrix",
         "relu",
+        "relu-ladder",
         "counterexamples",
         "pl-seeds",
     }  # take one by their signature and ask it nothing

@@ -60,7 +60,9 @@ def test_a_measure_of_what_theory_does_not_list_is_refused() -> None:
 
 
 @pytest.mark.xdist_group("faults")
-@pytest.mark.parametrize("name", ["start", "clipped", "tight-ode", "iid", "ladder", "certificate", "general", "ball-diagonal", "long"])
+@pytest.mark.parametrize(
+    "name", ["start", "clipped", "tight-ode", "iid", "ladder", "certificate", "general", "ball-diagonal", "long", "family-planar"]
+)
 def test_fields_have_the_axes_and_the_sign_that_theory_declares(name: str) -> None:
     """One run of each type; `signed` decides what SymPy may assume of a symbol."""
     run = check.run(SPECS[name], NumpyImplementation())

@@ -265,11 +265,16 @@ def make(folder: Path, extra: tuple[tuple[Claim, Judgement], ...] = (), **identi
     return folder
 
 
+def quoted(page: str) -> str:
+    """A page with the quotes around attributes that it is stored without."""
+    return re.sub(r"""(?<= )([a-z-]+)=([^\s"'<>]+)(?=[ >])""", r'\1="\2"', page)
+
+
 def report(folder: Path) -> dict[str, str]:
     """The pages of the folder's report by name."""
     front = write(folder, REGISTRY, VOCABULARY, WRONG)
     assert front == folder / "report" / "index.html"
-    return {p.name: p.read_text(encoding="utf-8") for p in sorted(front.parent.iterdir())}
+    return {p.name: quoted(p.read_text(encoding="utf-8")) for p in sorted(front.parent.iterdir())}
 
 
 def front_of(folder: Path) -> str:
@@ -576,7 +581,7 @@ def test_a_definition_is_stated_once_on_a_page_and_named_by_label_and_rung_where
     inner = replace(INSTANT, label="prop3.inner", where={ALPHA: K * BETA, BETA: K})  # α reads the same and is another number
     registry = REGISTRY | {c.id: c for c in (again, inner)}
     with svg.defaults():
-        page = dict(render(load(tmp_path, registry), registry, VOCABULARY))["prop3.html"]
+        page = quoted(dict(render(load(tmp_path, registry), registry, VOCABULARY))["prop3.html"])
     alpha, beta, other = (formulas.definition(s, e, VOCABULARY) for s, e in (*WHERE.items(), (BETA, K)))
     assert [page.count(formula) for formula in (alpha, beta, other)] == [2, 1, 1]
     of_again, of_inner = page.split('id="prop3.again"')[1].split('id="prop3.inner"')

@@ -22,16 +22,20 @@ from depthlimit.theory.paper import prop3_steps
 from depthlimit.theory.paper import appendix_d
 from depthlimit.theory.paper import section3
 from depthlimit.theory.paper import section43
-from depthlimit.theory.paper import hypotheses
+from depthlimit.theory.paper import hypotheses, branches
+from depthlimit.theory.paper import relu_limit
 from depthlimit.theory.paper import conservation
 from depthlimit.theory.paper import variational
 from depthlimit.theory.paper import unclipped
 from depthlimit.theory.paper import prop8, prop8_steps, prop8_differences, remark1
 from depthlimit.theory.paper import long_flow
 from depthlimit.theory.paper import theorem4
+from depthlimit.theory.paper import arzela, prop15, arzela_differences
+from depthlimit.theory.paper import thm14_steps, thm14_differences
 from depthlimit.theory.paper import comparison
 from depthlimit.theory.paper import hermite, lemma21, lemma21_differences
 from depthlimit.theory.paper import prop5_setting, prop5_steps, prop5_layers, prop5_sharp, theorem6, prop5_seeds, prop5_differences
+from depthlimit.theory.paper import double_limit
 from depthlimit.theory.paper import section51
 from depthlimit.theory.paper import adversary
 from depthlimit.theory.paper import protocol

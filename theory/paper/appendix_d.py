@@ -18,6 +18,15 @@ With a C² activation instead, p_k = ∂ℓ/∂h_k, |p| <= P, |h| <= H, |w| <= W
 Where w >= 0, u >= 1, and Grönwall gives |y(t)| <= |y(0)| e^{-x²t}; |dw/dy| = 2u^{1-L} <= 2 then gives
 |w* - w(t)| <= 2|y(0)| e^{-x²t}, both with equality for L = 1. w* = 2L(C^{1/L} - 1) >= 2 ln C by (56). The limit and the gap are as
 printed: the missing factors rescale time.
+
+They rescale it by 2L, though: along dw/dt = -∂ℓ/∂w as it stands w' = (x²/L) y u^{L-1}, |y| <= |y(0)| and u^L <= max(C, e^{1/4L}), so
+
+    |w(t) - w(0)| <= (x²t/L) |y(0)| max(C, e^{1/4L})
+
+and until any fixed time successive weights stay O(1/L) apart. By the factor of (4), or after times of order L, smoothness is lost.
+
+What the text says of signs needs x > 0 (for x = 0 nothing moves): w_{2k} >= 0 gives h_k >= x, and the argument of σ on an odd layer is
+-h_{2k}/(2L). What becomes of the chain as L grows stands in `relu_limit`.
 """
 
 from __future__ import annotations
@@ -47,6 +56,20 @@ speed = quantity("relu_speed", r"\dot w(t)", _BT, "speed of the common value of 
 w = quantity("relu_w", r"w(t)", _BT, "last even weight of the computed state").symbol
 w_ode = quantity("relu_w_ode", r"w(t)", _BT, "solution of the scalar equation, on its own", local=False).symbol
 y = quantity("relu_y", r"|C-(1+w(t)/2L)^L|", _BT, "distance of the product from C", local=False).symbol
+argument = quantity(
+    "relu_argument",
+    r"\min_k(-w_{2k+1}(t)h_{2k}(t))",
+    _BT,
+    "how far the argument of the activation lies below 0 on odd layers, at least",
+    signed=True,
+).symbol
+gap_unscaled = quantity(
+    "relu_gap_unscaled",
+    r"\max_k|w_{k+1}-w_k|",
+    _BT,
+    "largest successive difference along dw/dt = -∂ℓ/∂w, without the factor 2L",
+    local=False,
+).symbol
 y0 = quantity("relu_y_start", r"|y(0)|", (), "the same at t = 0", exact=False).symbol
 w_star = quantity("relu_w_star", r"w^\star", (), "2L(C^{1/L} - 1), enclosed", exact=False).symbol
 power = quantity("relu_power", r"(1+w^\star/2L)^L", (), "the power at w*, enclosed", exact=False).symbol
@@ -98,6 +121,21 @@ _claim(
     "The odd layers never move: the argument of σ is negative there.",
     r"w_{2k+1}(t) = w_{2k+1}(0)",
     tool=Tool.CHAIN_RULE,
+)
+_claim(
+    "relu.argument",
+    "odd layers",
+    argument,
+    ">=",
+    x / (2 * Q.L),
+    "No state lies below x, so the argument of σ is negative on every odd layer, by x/(2L) at least.",
+    r"h_k(t) \ge 0,\quad w_{2k+1}(t)h_{2k}(t) < 0",
+    edition="sharpened",
+    inputs="instantaneous",
+    equality=Condition("always: the first layer", ReLU, "=", sp.Integer(1)),
+    note="The paper has x >= 0 and h_k >= 0, of which the second half does not follow for x = 0; x > 0 is meant.",
+    premises=("relu.odd",),
+    tool=Tool.DEFINITION,
 )
 _claim(
     "relu.product",
@@ -226,6 +264,20 @@ _claim(
     premises=("relu.limit", "relu.limit-bound", "relu.odd"),
     tool=Tool.TRIANGLE,
 )
+_claim(
+    "relu.unscaled",
+    "gradient flow",
+    gap_unscaled,
+    "<=",
+    1 / Q.L + x**2 * Q.t / Q.L * y0 * sp.Max(C, sp.exp(1 / (4 * Q.L))),
+    "Along the gradient flow as it is displayed, without the factor of (4), successive weights stay O(1/L) apart until any fixed time.",
+    r"\frac{dw_{2k}}{dt} = -\frac{\partial\ell}{\partial w_{2k}}:\quad |w_{k+1}(t)-w_k(t)| = O(1/L)\ \text{for fixed } t",
+    edition="explicit",
+    role=Role.CONTROL,
+    equality=Condition("t = 0", Q.t, "=", sp.Integer(0), trivial=True),
+    premises=("relu.gradient", "relu.odd"),
+    tool=Tool.TRIANGLE,
+)
 _alpha, _beta = sp.Symbol("alpha", nonnegative=True), sp.Symbol("beta", nonnegative=True)
 _claim(
     "relu.smooth",
@@ -260,6 +312,21 @@ differ(
         (
             "Backpropagation through the chain at a witness (x = 2, C = 3) differs from the print by exactly that factor.",
             "Chain rule: ∂h_{2L}/∂w_{2k} = (x/2L) Π_{j≠k}(1 + w_{2j}/2L), so -∂ℓ/∂w_{2k} = 2(Cx - h_{2L}) ∂h_{2L}/∂w_{2k} carries x²/L.",
+        ),
+        "depthlimit replay appendix-d-witness --implementation numpy",
+    )
+)
+differ(
+    Difference(
+        "d-appendix-d-scaling",
+        Source(_D, "gradient flow", "", 39),
+        r"\frac{dw_{2k}}{dt}(t) = -\frac{\partial\ell}{\partial w_{2k}}(t)",
+        r"\frac{dw_{2k}}{dt}(t) = -2L\frac{\partial\ell}{\partial w_{2k}}(t)",
+        "hypothesis not stated",
+        "Without the factor of (4) the weights reach w* after a time of order L only, and until any fixed time they stay O(1/L) apart.",
+        (
+            "Along the flow as displayed the largest successive difference is below 1/L + (x²t/L)|y(0)|max(C, e^{1/4L}) at every instance.",
+            "By (x²/L)(C - u^L)u^{L-1} for the speed of w(t), which is what the chain rule gives, in place of 2x(C - u^L)u^{L-1}.",
         ),
         "depthlimit replay appendix-d-witness --implementation numpy",
     )

@@ -52,7 +52,8 @@ depth = Q.depth
 unbounded = quantity("sigma_unbounded", r"1_{\sup|\sigma|=\infty}", (), "1 if the activation is not bounded", exact=True).symbol
 
 
-def _control(label: str, source: Source, lhs: sp.Expr, relation: str, rhs: sp.Expr, meaning: str, tex: str, **more) -> Claim:  # type: ignore[no-untyped-def]
+def control(label: str, source: Source, lhs: sp.Expr, relation: str, rhs: sp.Expr, meaning: str, tex: str, **more) -> Claim:  # type: ignore[no-untyped-def]
+    """Register a control of the toy networks."""
     settings = {"role": Role.CONTROL, "edition": "explicit", "regimes": ("counterexamples",), "tool": Tool.NONE, **more}
     return register(Claim(label, lhs, relation, rhs, source=source, meaning=meaning, tex=tex, **settings))
 
@@ -60,7 +61,7 @@ def _control(label: str, source: Source, lhs: sp.Expr, relation: str, rhs: sp.Ex
 _TANH = (sp.exp(2) - 1) / (sp.exp(2) + 1)  # tanh 1
 _SCALING = Source("hypothesis", "the factor 1/L", "(1)", 1)
 _21 = sp.exp(1)
-_control(
+control(
     "hypothesis.scaling-kept",
     _SCALING,
     h_plain,
@@ -70,7 +71,7 @@ _control(
     r"\|h_L\| \le e^{K_1}\|h_0\|",
 )
 for _name, _state, _tex in (("unscaled", h_free, "1"), ("root", h_root, r"1/\sqrt L")):
-    _control(
+    control(
         f"hypothesis.scaling-{_name}",
         _SCALING,
         _state,
@@ -80,7 +81,7 @@ for _name, _state, _tex in (("unscaled", h_free, "1"), ("root", h_root, r"1/\sqr
         rf"h_{{k+1}} = h_k+{_tex}\cdot h_k:\ \|h_L\| > e^{{K_1}}\|h_0\|",
         premises=("hypothesis.scaling-kept",),
     )
-_control(
+control(
     "hypothesis.scaling-limit",
     _SCALING,
     sp.log(h_free),
@@ -89,7 +90,7 @@ _control(
     "Without the factor 1/L the last state is 2^L: no limit exists.",
     r"h_L^L = 2^Lh_0 \to \infty",
 )
-_control(
+control(
     "hypothesis.scaling-trained",
     _SCALING,
     error,
@@ -99,7 +100,7 @@ _control(
     r"y-F^L(x;t) \le (y-F^L(x;0))e^{-2\tanh^2(1)L^2t},\quad t = L^{-2}",
     tool=Tool.GRONWALL,
 )
-_control(
+control(
     "hypothesis.scaling-trained-weights",
     _SCALING,
     weight * _TANH + error,
@@ -109,7 +110,7 @@ _control(
     r"\tanh(1)\textstyle\sum_kV_k(t) \le F^L(x;t)-F^L(x;0) \le 1",
 )
 _ZERO = Source("hypothesis", "f(0, .) = 0", "(11)", 7)
-_control(
+control(
     "hypothesis.zero-at-zero",
     _ZERO,
     h_offset,
@@ -118,7 +119,7 @@ _control(
     "With f(0, z) = 1, (21) fails at every depth.",
     r"f(h,z) = h+z:\ \|h_L\| > e^{K_1}\|h_0\|",
 )
-_control(
+control(
     "hypothesis.zero-at-zero-remains",
     _ZERO,
     h_offset,
@@ -128,7 +129,7 @@ _control(
     r"\|h_k\| \le e^{K_1}\|h_0\|+\sup\|f(0,z)\|\frac{e^{K_1}-1}{K_1}",
     tool=Tool.DISCRETE_GRONWALL,
 )
-_control(
+control(
     "hypothesis.lipschitz-in-h",
     Source("hypothesis", "f(., z) Lipschitz", "(11)", 7),
     h_square,
@@ -139,7 +140,7 @@ _control(
     hypotheses=(Condition("L >= 8", depth, ">=", sp.Integer(8)),),
 )
 _PI = Source("hypothesis", "π Lipschitz", "(5)", 4)
-_control(
+control(
     "hypothesis.clip-lipschitz-start",
     _PI,
     sign_gap0,
@@ -148,7 +149,7 @@ _control(
     "The start of the counterexample has successive weights √2/L apart.",
     r"Z_k(0) = (-1)^k(\tfrac1{2L},\tfrac1{2L})",
 )
-_control(
+control(
     "hypothesis.clip-lipschitz",
     _PI,
     sign_gap,
@@ -158,7 +159,7 @@ _control(
     r"\pi = \mathrm{sign}:\ \|Z_{k+1}(T)-Z_k(T)\| \ge 2\sqrt2\,T = \Omega(1)",
     premises=("hypothesis.clip-lipschitz-start",),
 )
-_control(
+control(
     "hypothesis.clip-bounded",
     Source("hypothesis", "π bounded", "(5)", 4),
     ascent,

@@ -60,6 +60,7 @@ _SUCCESSIVE = {
 }
 _BALL = {_v: Q.R_V, _w: Q.w0 + Q.R_W, _H: (1 + Q.R_A) * sp.exp(C.a) * Q.M_X}
 _RUN = {_v: Q.v_sup, _w: Q.w_sup, _H: Q.h_sup}
+SUCCESSIVE, K_TILDE = {**_SUCCESSIVE, **_BALL}, (_K1 * _K2 + _K21 * _K1 * _H) * _PI * sp.exp(_K22 * _PI)
 
 
 def _long(
@@ -223,7 +224,7 @@ for _inputs, _where in (("a-priori", _BALL), ("along-trajectory", _RUN)):
         "successive",
         Q.gap,
         "<=",
-        (_K1 * _K2 + _K21 * _K1 * _H) * _PI / Q.L * sp.exp(_K22 * _PI),
+        K_TILDE / Q.L,
         r"\|Z_{k+1}^L(t)-Z_k^L(t)\| \le \frac{\tilde K}L",
         f"Statement (ii) with K̃ from {'the ball' if _where is _BALL else 'the suprema along this run'}.",
         inputs=_inputs,

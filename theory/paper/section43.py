@@ -3,6 +3,7 @@ r"""Section 4.3 (page 7) and the initialisation of Appendix A (page 15): smooth 
 V_k(0) = 𝒱_0(k/L) and W_k(0) = 𝒲_0(k/L), k = 1..L, so ‖V_{k+1}(0) - V_k(0)‖_F <= Lip(𝒱_0)/L. The example is a Gaussian process
 with covariance exp(-(s - s')²/(2ℓ²)): here a finite sum Σ_j f_j(s) C_j with independent Gaussian matrices C_j, whose covariance
 Σ_j f_j(s) f_j(s') is compared with the formula, with no sampling error (a factor scale² beside it).
+Its Lipschitz constant is proved draw by draw, from its derivative on a grid; over draws it has no bound.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _claim(
     "A smooth initialisation takes its function at k/L, k = 1..L.",
     r"V_k^L(0) = \mathcal V_0\Big(\frac kL\Big),\quad W_k^L(0) = \mathcal W_0\Big(\frac kL\Big)",
     Tool.DEFINITION,
+    regimes=(*FLOWS, "general-flow"),
     hypotheses=(Condition("the initialisation is smooth in depth", smooth, "=", sp.Integer(1)),),
 )
 _claim(

@@ -97,7 +97,7 @@ register(
         "=",
         y_all,
         Source("Theorem 6", "(iv)", "", 7),
-        ("depth-ladder",),
+        ("depth-ladder", "double-limit"),
         "As t and L tend to infinity the outputs tend to those of a neural ODE that interpolates the training data.",
         r"F_\infty(x_i) = B_\infty H(1) = y_i \text{ for all } i \in \{1,\dots,n\}",
         role=Role.RESULT,

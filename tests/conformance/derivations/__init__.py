@@ -15,6 +15,7 @@ import sympy as sp
 from depthlimit.conformance.derivations import (
     certificates,
     lemma21,
+    limit_map,
     matrices,
     model,
     prop5_steps,
@@ -52,6 +53,7 @@ ITEMS = (
     "eq55",
     "unclipped",
     "variational",
+    "a5",
 )
 
 # what derives a label, or one edition of it: the rule for the right side, and the constants by the family that they belong to
@@ -77,6 +79,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (theorem6.RULES, theorem6.constants),
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
+    (limit_map.RULES, limit_map.constants),
 )
 RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
     key: (rule, constants) for rules, constants in _FAMILIES for key, rule in rules.items()

@@ -12,6 +12,8 @@ from typing import Any
 
 from depthlimit.conformance.faults import (
     adjoint,
+    arzela,
+    branches,
     certificates,
     comparison,
     consistency,
@@ -21,11 +23,13 @@ from depthlimit.conformance.faults import (
     general,
     interface,
     kernel,
+    limit_map,
     long,
     numerics,
     odes,
     planting,
     prop5,
+    relu,
     section51,
     statements,
     steps,
@@ -49,7 +53,24 @@ from depthlimit.theory.registry import claims
 
 _PARTS = (
     *(forward, adjoint, velocity, flows, odes, numerics, interface),
-    *(statements, general, consistency, controls, variational, steps, comparison, kernel, prop5, certificates, long, section51),
+    *(
+        statements,
+        general,
+        consistency,
+        controls,
+        variational,
+        steps,
+        comparison,
+        kernel,
+        prop5,
+        certificates,
+        long,
+        arzela,
+        branches,
+        relu,
+        limit_map,
+        section51,
+    ),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
 _COSTLY = (*(f"variational.{name}" for name in ("one-sided", "two-sided", "second-order", "third-order")), "batch.flow")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -106,7 +106,9 @@ class FasterChain(ReluRun):
 
 
 class TamedToys(CounterexamplesRun):
-    """Every toy keeps its hypotheses: the branch is linear, zero at zero and divided by L; both π are bounded and Lipschitz."""
+    """Every toy keeps its hypotheses: the branch is linear, zero at zero and divided by L; both π are bounded and Lipschitz; σ is C²."""
+
+    kinked: Mapping[str, Any] = {"name": "gelu", "a": 1.0, "b": 1.0}
 
     def branch(self, h: float, scale: float, f: Callable[[float], float], L: int) -> float:
         """h + h/L."""
@@ -293,6 +295,8 @@ _TOYS = (
             ),
             f"{_H}clip-lipschitz[explicit,{_A}]",
             f"{_H}clip-bounded[explicit,{_ALONG}]",
+            f"{_H}sigma-C1[explicit,{_A}]",
+            f"control.relu-model[explicit,{_ALONG}]",
         ),
         runs=TamedToys,
     ),
@@ -304,7 +308,11 @@ _TOYS = (
         runs=DoubledBranch,
     ),
     Fault(
-        "averaged-layers", AveragedLayers.__doc__ or "", ("shallow-toys",), (f"control.iid-rough[explicit,{_ALONG}]",), runs=AveragedLayers
+        "averaged-layers",
+        AveragedLayers.__doc__ or "",
+        ("shallow-toys",),
+        (f"control.iid-rough[explicit,{_ALONG}]", f"control.iid-not-cauchy[explicit,{_ALONG}]"),
+        runs=AveragedLayers,
     ),
     claim_fault("independent-layers-faster", "shallow-toys", f"control.iid-decay[explicit,{_ALONG}]", "2 for ½", scaled(4)),
     claim_fault(

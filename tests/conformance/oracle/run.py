@@ -9,7 +9,18 @@ from depthlimit.models.spec import BadInput
 from depthlimit.models.verify import Plan, cost, make_plan
 
 # The regimes whose runs ask the implementation, the cheapest first, and their shares of the generated cases that are no single states.
-ASKED = ("network", "pl-ball", "plain-flow", "clipped-flow", "euler-scheme", "euler-ladder", "local-pl", "depth-ladder", "long-flow")
+ASKED = (
+    "network",
+    "pl-ball",
+    "plain-flow",
+    "clipped-flow",
+    "euler-scheme",
+    "euler-ladder",
+    "local-pl",
+    "depth-ladder",
+    "training-limit",
+    "long-flow",
+)
 _SHARES = {"plain-flow": 3, "clipped-flow": 3, "euler-scheme": 1, "local-pl": 1}
 FLOWS, MOST = 50, 500  # one generated case of so many is a flow, an ODE or a certificate, up to a number: they cost the most by far
 METHODS = (*ARGUMENTS, "batch")

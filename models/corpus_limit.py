@@ -1,0 +1,32 @@
+"""Networks at doubling depths against the limit of training: instances of model (3) and of general residual networks.
+
+Depths and constants are such that four orders in 1/L can be told from rounding. The quick ones have a smooth clip, so that every claim
+finds its hypotheses; the others are weight-tied, rougher, unclipped or have clips with kinks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from depthlimit.models.spec import Spec
+
+_DEPTHS = (4, 8, 16, 32, 64)
+_SHORT: dict[str, Any] = {"T": 0.25, "times": (0.0, 0.125, 0.25)}
+_SIZES: dict[str, Any] = {"d": 2, "dout": 1, "q": 2, "m": 2, "L": 64, "n": 2, "rtol": 1e-13, **_SHORT}
+_GP = {"kind": "gp", "seed": 1, "length": 4.0, "scale": 0.7}
+
+
+def _networks(depths: tuple[int, ...] = _DEPTHS, **more: Any) -> Spec:
+    return Spec.model_validate({"regime": {"kind": "training-limit", "depths": depths}, **_SIZES, **more})
+
+
+def _general(residual: str, **more: Any) -> Spec:
+    regime = {"kind": "general-limit", "residual": residual, "depths": (*_DEPTHS, 128)}
+    init = {"kind": "affine", "seed": 2, "scale": 0.5, "slope": 0.3}
+    return Spec.model_validate({"regime": regime, **_SIZES, "d": 1, "init": init, "T": 0.1, "times": (0.0, 0.05, 0.1), **more})
+
+
+SMOOTH = {"kind": "smooth", "radius": 0.3}
+NETWORKS = _networks(init=_GP, clip=SMOOTH, activation={"name": "sin"})
+GENERAL = _general("linear", clip=SMOOTH)
+QUICK = (NETWORKS, GENERAL)
