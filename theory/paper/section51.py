@@ -291,7 +291,7 @@ differ(
         "A mean over the left ends of pieces is neither uniform nor the norm of (8), which at iteration 450 are larger by up to 4 and 2. "
         "All of them have the rate 1/L.",
         (
-            _SEEN + "the colours of 180 cells give that mean within a few percent, and not the norm of the caption.",
+            _SEEN + "the colours of 180 cells give that mean, to 3 or 4 percent in the median, and not the norm of the caption.",
             "By hand: for V(s) = s and V_k = (k-½)/L the mean is 1/(2L), the norm of the step function (8) tends to √(5/12)/L, and the "
             "supremum is 3/(2L).",
         ),
