@@ -114,7 +114,7 @@ def test_distances_from_a_function_of_depth_are_measured_as_they_are_named(monke
     s = (np.arange(840_000) + 0.5) / 840_000  # 840: cuts at multiples of 1/3 and 1/7 lie between points
     other = (np.floor((layers - 1) * s) + 0.5) / layers if layers else s
     apart = np.abs(own[np.minimum((3 * s).astype(int), 2)] - other)
-    assert rows["l2-V"] == rows["l2-W"] == pytest.approx(float(np.sqrt(np.mean(apart**2))), rel=1e-5)  # 2048 pieces: of order their squares
+    assert rows["l2-V"] == rows["l2-W"] == pytest.approx(float(np.sqrt(np.mean(apart**2))), rel=1e-5)  # pieces of 2⁻¹⁴, points of 1e-6
     assert rows["sup-V"] == pytest.approx(float(apart.max()), abs=2e-6)
     assert rows["middle-V"] == pytest.approx(0.0, abs=1e-15)
     assert rows["nodes-V"] == pytest.approx(0.125 if not layers else 0.125 - 0.0625, rel=1e-12)
