@@ -20,7 +20,7 @@ from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.implementation import Implementation
 from depthlimit.models.kernel_run import KernelRun
 from depthlimit.models.limit_map import LimitMapRun
-from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, relu_ladder
+from depthlimit.models.measure import counterexamples, euler, ladder, prop5, prop5_seeds, random_matrix, relu, relu_ladder, section51
 from depthlimit.models.measure.certificate import CertificateRun
 from depthlimit.models.measure.double_limit_run import DoubleRun
 from depthlimit.models.measure.general_long_run import GeneralLongRun
@@ -62,6 +62,8 @@ RUNS: dict[str, type] = {
     "relu": relu.ReluRun,
     "family": FamilyRun,
     "relu-ladder": relu_ladder.ReluLadderRun,
+    "descent": section51.DescentRun,
+    "published-figure": section51.PublishedRun,
     "counterexamples": counterexamples.CounterexamplesRun,
 }
 THREADS = 1  # of BLAS and torch in every process: the order of sums, and so every bit, must not depend on the number of workers

@@ -22,6 +22,7 @@ from depthlimit.models import (
     corpus_long,
     corpus_prop5,
     corpus_relu,
+    corpus_section51,
 )
 from depthlimit.models.spec import Spec
 
@@ -332,6 +333,7 @@ _QUICK = (
         + corpus_limitsteps.ALL
         + corpus_limit.QUICK
         + corpus_double.QUICK
+        + corpus_section51.SECTION51
     ),
 )
 _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
@@ -357,6 +359,7 @@ WITNESSES = {
     **corpus_long.WITNESSES,
     **corpus_arzela.WITNESSES,
     **corpus_limitsteps.WITNESSES,
+    **corpus_section51.WITNESSES,
 }
 NAMED = {**WITNESSES, **corpus_prop5.NAMED}  # what `replay` runs by name
 

@@ -13,19 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
 
 from depthlimit.models import flow
 from depthlimit.models.compiled.implementation import RightHandSide
+from depthlimit.models.implementation import Arrays, Network
 from depthlimit.models.residual import Workspace
 from depthlimit.models.spec import BadInput
 from depthlimit.theory.quantity import Array
 
 NETWORKS = ("paper", "published")
 FIGURES = ("fig1-left", "fig1-right", "fig2", "limit")
+ONE: Mapping[str, float] = MappingProxyType({"V": 1.0, "W": 1.0})
 FLOW_RTOL = 1e-8  # of the displacement; what is drawn differs by a thousandth of it at least
 
 
@@ -59,13 +62,30 @@ class Experiment:
         return asdict(self)
 
 
-class State(NamedTuple):
-    """A network on its way, in the units of its own formula."""
+@dataclass(frozen=True, eq=False)
+class State:
+    """A network on its way.
+
+    Args:
+        scaled: V [L q m] and W [L m q] of (3); good until the next state.
+        unit: these over the parameters of the network itself, which are `V` and `W`.
+        loss: as that network defines it.
+    """
 
     iteration: int
-    V: Array  # [L q m]
-    W: Array  # [L m q]
-    loss: float  # as that network defines it
+    scaled: Mapping[str, Array]
+    loss: float
+    unit: Mapping[str, float]
+
+    @property
+    def V(self) -> Array:
+        """[L q m]."""
+        return self.scaled["V"] / self.unit["V"]
+
+    @property
+    def W(self) -> Array:
+        """[L m q]."""
+        return self.scaled["W"] / self.unit["W"]
 
 
 def experiment(figure: str, network: str = "paper", by_flow: bool = False, small: bool = False) -> Experiment:
@@ -136,20 +156,27 @@ def parameters(case: Experiment, L: int) -> dict[str, Array]:
 
 def units(case: Experiment) -> Mapping[str, float]:
     """The parameters of (3) over those of this network, by block."""
-    return {"V": case.m**0.5, "W": case.q**0.5} if case.network == "published" else {"V": 1.0, "W": 1.0}
+    return {"V": case.m**0.5, "W": case.q**0.5} if case.network == "published" else ONE
+
+
+def descend(
+    spec: Network, params: Arrays, x: Array, y: Array, step: float, iterations: int, unit: Mapping[str, float], mean: float = 1.0
+) -> Iterator[State]:
+    """Gradient descent with learning rate L·step on the network whose parameters times `unit` and loss times `mean` are those of (3)."""
+    theta, out, answer = {k: params[k][None].copy() for k in "AVWB"}, Workspace(), RightHandSide(spec)
+    for i in range(iterations + 1):
+        slopes = answer("velocity", [theta[k] for k in "AVWB"], x[None], y[None], out)
+        yield State(i, {k: theta[k][0] for k in "VW"}, float(slopes["loss"][0]) / mean, unit)
+        for k in "VW" if i < iterations else "":  # the last state stays as it is
+            slopes[k] *= step * unit[k] ** 2 / mean
+            theta[k] += slopes[k]
 
 
 def descent(case: Experiment, L: int) -> Iterator[State]:
     """The iterates 0, 1, ..., `iterations`; arrays are good until the next."""
-    theta, out, (_, x, y) = {k: v[None] for k, v in parameters(case, L).items()}, Workspace(), start(case)
-    answer, unit = RightHandSide(network(case, L)), units(case)
-    mean = case.q if case.network == "published" else 1  # the loss of (3) over that of this network
-    for i in range(case.iterations + 1):
-        slopes = answer("velocity", [theta[k] for k in "AVWB"], x[None], y[None], out)
-        yield State(i, theta["V"][0] / unit["V"], theta["W"][0] / unit["W"], float(slopes["loss"][0]) / mean)
-        for k in "VW":
-            slopes[k] *= case.step * unit[k] ** 2 / mean
-            theta[k] += slopes[k]
+    _, x, y = start(case)
+    mean = case.q if case.network == "published" else 1
+    return descend(network(case, L), parameters(case, L), x, y, case.step, case.iterations, units(case), mean)
 
 
 def flowed(case: Experiment, L: int) -> Iterator[State]:
@@ -158,7 +185,7 @@ def flowed(case: Experiment, L: int) -> Iterator[State]:
     spec, times = network(case, L), np.array([0.0, *(i * case.step for i in case.saved)])
     found = flow.integrate(spec, parameters(case, L), x, y, times, at=RightHandSide(spec).rates(x, y))
     for j, i in enumerate((0, *case.saved)):
-        yield State(i, found["V"][j], found["W"][j], float(found["loss"][j]))
+        yield State(i, {k: found[k][j] for k in "VW"}, float(found["loss"][j]), ONE)
 
 
 def states(case: Experiment, L: int) -> Iterator[State]:

@@ -1,6 +1,7 @@
 """What is measured on the networks of an experiment: rows of the data of a figure.
 
-Figure 1, left, per depth L and iteration T, over the iterates 0..T-1 (those that the published program keeps after T of its rounds):
+Figure 1, left, per depth L and iteration T, over the iterates 0..T-1 (those that the published program keeps after T of its rounds), or of
+the flow over the saved times up to T:
 
     max         max_{k,t} |Z_{k+1} - Z_k|_F, which is the figure's label; max-V and max-W of V or of W alone
     max-entry   the largest entry of a difference
@@ -22,17 +23,18 @@ the nodes of its own layers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from depthlimit.models import training_limit
+from depthlimit.models.chebyshev import basis
 from depthlimit.models.experiment import FLOW_RTOL, Experiment, State, network, start, states
 from depthlimit.models.general import Perceptron
 from depthlimit.theory.quantity import Array
 
+_AT_ONCE = 256  # rows that fit the cache
 DEGREE = 64  # of the polynomial through the reference's layers, or a quarter of them; what it leaves is measured
 ENTRIES = {"V": (1, 3), "W": (1, 3)}  # row and column, from 0, of what Figure 2 draws
 
@@ -54,31 +56,52 @@ class Curve(NamedTuple):
     coefficients: Mapping[str, Array]  # [saved degree+1 entries] of V and W: Chebyshev series in 2s - 1
     error: float  # largest |polynomial - layer|_F
 
-    def at(self, block: str, j: int, s: Array) -> Array:
-        """Values [len(s) entries] after saved iteration j."""
-        found: Array = chebyshev.chebvander(2 * s - 1, self.coefficients[block].shape[1] - 1) @ self.coefficients[block][j]
+    def step(self, s: Array) -> Array:
+        """Where the step function (8) of a network takes its function for s; s itself for a function of its own."""
+        return (np.floor((self.layers - 1) * s) + 0.5) / self.layers if self.layers else s
+
+    def apart(self, block: str, j: int, along: Array, values: Array | _Rows) -> Array:
+        """Distances [S] after saved iteration j from the rows of values [S entries], at s whose `basis` is along [S degree+1]."""
+        found, terms = np.empty(len(along)), self.coefficients[block][j]
+        for i in range(0, len(along), _AT_ONCE):
+            piece = slice(i, i + _AT_ONCE)
+            off = along[piece] @ terms - values[piece]
+            found[piece] = np.sqrt(np.einsum("ij,ij->i", off, off))
         return found
 
-    def step(self, block: str, j: int, s: Array) -> Array:
-        """The step function (8) of a network, or the function itself."""
-        return self.at(block, j, (np.floor((self.layers - 1) * s) + 0.5) / self.layers if self.layers else s)
+    def basis(self, s: Array) -> Array:
+        """Chebyshev polynomials at s."""
+        return basis(s, self.coefficients["V"].shape[1])
+
+
+class _Rows:
+    """Rows of an array by index, taken when they are asked for: so many that all of them would not fit the cache."""
+
+    def __init__(self, values: Array, index: Array) -> None:
+        self._values, self._index = values, index
+
+    def __getitem__(self, piece: slice) -> Array:
+        return np.asarray(self._values[self._index[piece]])
 
 
 def blocks(state: State) -> dict[str, Array]:
     """V and W as [L entries]."""
-    return {"V": state.V.reshape(len(state.V), -1), "W": state.W.reshape(len(state.W), -1)}
+    return {k: v.reshape(len(v), -1) for k, v in (("V", state.V), ("W", state.W))}
 
 
-def successive(case: Experiment, L: int) -> Iterator[Row]:
-    """The measures of Figure 1, left."""
+def successive(along: Iterable[State], L: int, saved: Sequence[int], summed: bool = True) -> Iterator[Row]:
+    """The measures of Figure 1, left, over iterates in their order.
+
+    summed: of descent, with `all` too. A flow is known at the saved times alone, and the maximum is over those up to each of them.
+    """
     largest: dict[str, float] = dict.fromkeys(("max", "max-V", "max-W", "max-entry", "mean", "layers"), 0.0)
     total = dict.fromkeys("VW", 0.0)
     seen = 0
-    for state in states(case, L):
-        for due in case.saved:
+    for state in along:
+        for due in saved if summed else ():
             if seen < due <= state.iteration:  # the iterates before `due` are in
-                for measure, value in {**largest, **({} if case.flow else {"all": max(total.values()) ** 0.5})}.items():
-                    yield Row(L, due, measure, value)
+                yield from (Row(L, due, measure, value) for measure, value in largest.items())
+                yield Row(L, due, "all", max(total.values()) ** 0.5)
         seen = state.iteration
         steps = {k: np.diff(v, axis=0) for k, v in blocks(state).items()}
         squares = {k: np.einsum("ij,ij->i", v, v) for k, v in steps.items()}
@@ -88,6 +111,8 @@ def successive(case: Experiment, L: int) -> Iterator[Row]:
         now["max-entry"] = max(float(np.abs(v).max()) for v in steps.values())
         largest = {k: max(v, float(now[k])) for k, v in largest.items()}
         total = {k: v + float(squares[k].sum()) for k, v in total.items()}
+        if not summed and state.iteration in saved:
+            yield from (Row(L, state.iteration, measure, value) for measure, value in largest.items())
 
 
 def curve(case: Experiment) -> Curve:
@@ -96,7 +121,7 @@ def curve(case: Experiment) -> Curve:
     if not L:
         return exact(case)
     degree = min(DEGREE, L // 4)
-    vander = chebyshev.chebvander(2 * (np.arange(L) + 0.5) / L - 1, degree)
+    vander = basis((np.arange(L) + 0.5) / L, degree + 1)
     inverse = np.linalg.pinv(vander)
     found: dict[str, list[Array]] = {"V": [], "W": []}
     error = 0.0
@@ -123,30 +148,31 @@ def exact(case: Experiment) -> Curve:
 
 def distances(case: Experiment, L: int, limit: Curve) -> Iterator[Row]:
     """The measures of Figure 1, right, against a curve."""
-    pieces = limit.layers - 1 if limit.layers else 2048
+    pieces = limit.layers - 1 if limit.layers else 2**14  # sixteen to a layer, if not more: the norm is good to 1e-3 at L = 1024
     cuts = np.unique(np.concatenate([np.arange(pieces + 1) / pieces, np.arange(L) / (L - 1)]))
     middle, width = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts)
     own = np.minimum(np.floor((L - 1) * middle).astype(int), L - 2)
-    nodes = np.arange(L) / L
+    ends = () if limit.layers else (cuts[:-1], cuts[1:])  # of pieces, on which a step function is constant
+    inner, outer = limit.basis(limit.step(middle)), [limit.basis(s) for s in ends]
+    left = np.arange(L) / L
+    layers = {"nodes": limit.basis(left + (0.5 / limit.layers if limit.layers else 0)), "middle": limit.basis(left + 0.5 / L)}
     for state in states(case, L):
         if state.iteration not in case.saved:
             continue
         j = case.saved.index(state.iteration)
         for block, values in blocks(state).items():
-            apart = np.linalg.norm(values[own] - limit.step(block, j, middle), axis=1)
+            spread = _Rows(values, own)
+            apart = limit.apart(block, j, inner, spread)
             yield Row(L, state.iteration, f"l2-{block}", float(np.sqrt(np.sum(width * apart**2))))
-            ends = (np.linalg.norm(values[own] - limit.step(block, j, s), axis=1).max() for s in _ends(cuts, limit))
-            yield Row(L, state.iteration, f"sup-{block}", max([float(apart.max()), *map(float, ends)]))
-            for measure, s in (("nodes", nodes), ("middle", nodes + 0.5 / L)):
-                off = np.linalg.norm(
-                    values - limit.at(block, j, s + (0.5 / limit.layers if limit.layers and measure == "nodes" else 0)), axis=1
-                )
+            yield Row(
+                L,
+                state.iteration,
+                f"sup-{block}",
+                max([float(apart.max()), *(float(limit.apart(block, j, s, spread).max()) for s in outer)]),
+            )
+            for measure, along in layers.items():
+                off = limit.apart(block, j, along, values)
                 yield Row(L, state.iteration, f"{measure}-{block}", float(np.sqrt(np.mean(off**2))))
-
-
-def _ends(cuts: Array, limit: Curve) -> tuple[Array, ...]:
-    """Where a supremum over pieces is to be sought beside their middles: at both ends, where the function is no step function."""
-    return () if limit.layers else (cuts[:-1], cuts[1:])
 
 
 def long_time(case: Experiment, L: int) -> Iterator[Row]:
@@ -164,7 +190,7 @@ def long_time(case: Experiment, L: int) -> Iterator[Row]:
 def rows_of(case: Experiment, L: int, limit: Curve | None) -> list[Row]:
     """All rows of one depth."""
     if case.figure == "fig1-left":
-        return list(successive(case, L))
+        return list(successive(states(case, L), L, case.saved, not case.flow))
     if case.figure == "fig2":
         return list(long_time(case, L))
     assert limit is not None

@@ -409,6 +409,26 @@ class ReluLadder(_Frozen):
         return self
 
 
+class Descent(_Frozen):
+    """Section 5.1: networks with A = B = I that are not trained, at doubling depths, by gradient descent with learning rate L·step."""
+
+    kind: Literal["descent"] = "descent"
+    depths: tuple[int, ...]
+    iterations: int = Field(ge=4, le=100_000)
+    step: float = Field(gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _depths(self.depths)
+        return self
+
+
+class PublishedFigure(_Frozen):
+    """Figures 1 and 2 as read off page 8, beside the networks of Appendix E with the draws of the authors' program; nothing is free."""
+
+    kind: Literal["published-figure"] = "published-figure"
+
+
 class Counterexamples(_Frozen):
     """Toy networks at doubling depths in each of which one hypothesis is dropped."""
 
@@ -445,6 +465,8 @@ Regime = Annotated[
     | Relu
     | Family
     | ReluLadder
+    | Descent
+    | PublishedFigure
     | Counterexamples,
     Field(discriminator="kind"),
 ]
@@ -529,6 +551,10 @@ class Spec(_Frozen):
             raise ValueError(f"regime {kind} needs the paper's initialisation, got {self.init.kind}")
         if kind in ("relu", "relu-ladder", "counterexamples") and max(self.d, self.dout, self.q, self.m, self.n) > 1:
             raise ValueError(f"regime {kind} has d = dout = q = m = n = 1, got {(self.d, self.dout, self.q, self.m, self.n)}")
+        if kind in ("descent", "published-figure") and (
+            not self.d == self.dout == self.q or self.init.kind != "paper" or self.train != "VW"
+        ):
+            raise ValueError(f"regime {kind} has q = d = dout, the paper's initialisation and train VW, got {self.q}, {self.init.kind}")
         if kind in ("relu", "relu-ladder") and self.data.kind != "arrays":
             raise ValueError(f"regime {kind} needs data from arrays, got {self.data.kind}")
         if kind == "counterexamples" and self.T >= 0.25:

@@ -193,7 +193,7 @@ def cost(spec: Spec) -> float:
     depths: Sequence[int] = getattr(spec.regime, "depths", (spec.L,))
     light = (
         *("iid-ladder", "euler-scheme", "euler-ladder", "random-matrix", "kernel-matrix", "relu", "relu-ladder", "counterexamples"),
-        "general-long",
+        *("general-long", "descent"),
     )
     if spec.regime.kind in light:
         return float(sum(depths))

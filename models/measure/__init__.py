@@ -37,6 +37,7 @@ from depthlimit.models.measure import (  # noqa: F401
     sampling,
     section3,
     section43,
+    section51,
     successive,
     theorem4,
     training_limit,

@@ -1,4 +1,4 @@
-"""Every line that Sections 1, 3 and 4.1 to A.6,4.3 and Appendices A to B.6, CD and D display stands in the registry.
+"""Every line that Sections 1, 3, 4.1, 4.2 and 4.15.1, A.1 to A.6,4.3 and Appendices A to B.6, CDC, D and E display stands in the registry.
 
 Numbered equations are found by the source of the claims. The displays without a number are listed here page by page, as read off the page
 images: each with the labels that check it, or with the reason why nothing in it can be checked.
@@ -38,6 +38,10 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (7, "V_k(0) = 𝒱₀(k/L), W_k(0) = 𝒲₀(k/L), K(x, x')", "section43.start-V section43.start-W section43.covariance"),
     (7, "f is C², f(0, ·) ≡ 0, f(·, z) Lipschitz for z in any compact", "section43.taylor section43.lipschitz eq12.vanishes"),
     (7, "convolutional layers, a Lipschitz continuous version of Transformer", "section43.branch hypothesis.dot-product"),
+    (8, "Figure 1 and its caption: max‖Z_k - Z_{k+1}‖_F, (∫‖f(s)‖_F² ds)^{1/2}", "fig1.drawn fig1.drawn-rate fig1.right-rate fig1.first"),
+    (8, "Figure 2: the loss; m satisfies the assumptions of Theorem 6", "fig2.start section51.width section51.hidden-size"),
+    (40, "Appendix E: the learning rate L·10⁻²", "appendixE.step"),
+    (40, "h_{k+1} = h_k + bn(conv(σ(bn(conv(h_k)))))/L", "(the experiment on images, which is not that of the theorems)"),
     (14, "‖g(u, v) - g(u', v')‖ <= K‖u - u'‖ + K‖v - v'‖, four times", "(defines what Lipschitz means; nothing about the network)"),
     (15, "‖∂₂₂f‖₂ = sup‖∂₂₂f u‖₂", "(defines a norm; that norm is what prop7.mean-value uses)"),
     (15, "Z_k(0) = Z^init(k/L)", "section43.start-V section43.start-W section43.discretisation"),

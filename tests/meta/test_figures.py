@@ -16,7 +16,7 @@ from depthlimit import figures
 from depthlimit.cli import main
 from depthlimit.models import experiment_measures as measures
 from depthlimit.models import experiment_runs as runs
-from depthlimit.models.experiment import FIGURES, NETWORKS, Experiment, State, descent, experiment, flowed, start
+from depthlimit.models.experiment import FIGURES, NETWORKS, ONE, Experiment, State, descent, experiment, flowed, start
 from depthlimit.models.spec import BadInput
 from depthlimit.reports import experiments as drawn
 from depthlimit.theory.paper.published import readings
@@ -71,10 +71,9 @@ def test_the_published_curves_of_figure_1_left_are_root_sums_of_squares_over_lay
     case, kept = experiment("fig1-left", "published"), readings()["fig1-left"]
     off: dict[str, float] = {}
     for L in (2, 16):
-        for row in measures.successive(case, L):
-            if row.iteration in kept["iterations"]:
-                seen = kept["values"][kept["iterations"].index(row.iteration)][kept["depths"].index(L)]
-                off[row.measure] = max(off.get(row.measure, 0.0), abs(np.log(row.value / seen)))
+        for row in measures.successive(descent(case, L), L, kept["iterations"]):
+            seen = kept["values"][kept["iterations"].index(row.iteration)][kept["depths"].index(L)]
+            off[row.measure] = max(off.get(row.measure, 0.0), abs(np.log(row.value / seen)))
     assert off.pop("all") < kept["relative_error"]
     assert min(off.values()) > np.log(3)
 
@@ -89,18 +88,18 @@ def test_the_published_curves_fall_like_the_root_of_the_depth() -> None:
 
 
 def _states(*arrays: np.ndarray) -> list[State]:
-    return [State(i, a[:, :1, None], a[:, 1:, None], 0.0) for i, a in enumerate(arrays)]
+    return [State(i, {"V": a[:, :1, None], "W": a[:, 1:, None]}, 0.0, ONE) for i, a in enumerate(arrays)]
 
 
-def test_successive_differences_are_measured_as_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_successive_differences_are_measured_as_they_are_named() -> None:
     """V and W of one entry each: differences (3, 4), (0, 0) after iteration 0, and (0, 0), (0, 12) after iteration 1."""
     first, second = np.array([[0.0, 0], [3, 4], [3, 4]]), np.array([[3.0, 4], [3, 4], [3, 16]])
-    monkeypatch.setattr(measures, "states", lambda *_: _states(first, second, second))
-    case = replace(experiment("fig1-left", small=True), saved=(1, 2), iterations=2)
-    rows = {(r.iteration, r.measure): r.value for r in measures.successive(case, 3)}
+    rows = {(r.iteration, r.measure): r.value for r in measures.successive(_states(first, second, second), 3, (1, 2))}
     assert [rows[1, m] for m in ("max", "max-V", "max-W", "max-entry", "mean", "layers", "all")] == [5, 3, 4, 4, 2.5, 5, 4]
     assert [rows[2, m] for m in ("max", "max-V", "max-W", "max-entry", "mean", "layers")] == [12, 3, 12, 12, 6, 12]
     assert rows[2, "all"] == pytest.approx((4**2 + 12**2) ** 0.5)
+    flow = {(r.iteration, r.measure): r.value for r in measures.successive(_states(first, second), 3, (0, 1), summed=False)}
+    assert (flow[0, "max"], flow[1, "max"], (1, "all") in flow) == (5, 12, False)
 
 
 @pytest.mark.parametrize("layers", [0, 8])
@@ -115,7 +114,7 @@ def test_distances_from_a_function_of_depth_are_measured_as_they_are_named(monke
     s = (np.arange(840_000) + 0.5) / 840_000  # 840: cuts at multiples of 1/3 and 1/7 lie between points
     other = (np.floor((layers - 1) * s) + 0.5) / layers if layers else s
     apart = np.abs(own[np.minimum((3 * s).astype(int), 2)] - other)
-    assert rows["l2-V"] == rows["l2-W"] == pytest.approx(float(np.sqrt(np.mean(apart**2))), rel=1e-5)  # 2048 pieces: of order their squares
+    assert rows["l2-V"] == rows["l2-W"] == pytest.approx(float(np.sqrt(np.mean(apart**2))), rel=1e-5)  # pieces of 2⁻¹⁴, points of 1e-6
     assert rows["sup-V"] == pytest.approx(float(apart.max()), abs=2e-6)
     assert rows["middle-V"] == pytest.approx(0.0, abs=1e-15)
     assert rows["nodes-V"] == pytest.approx(0.125 if not layers else 0.125 - 0.0625, rel=1e-12)
@@ -128,8 +127,8 @@ def test_a_reference_network_is_a_polynomial_through_its_layers() -> None:
     *_, last = descent(case, L)
     V = last.V.reshape(L, -1)
     s = (np.arange(L) + 0.5) / L
-    assert np.abs(found.at("V", len(case.saved) - 1, s) - V).max() <= found.error < 1e-9
-    assert np.array_equal(found.step("V", 0, np.array([0.0, 1.0])), found.at("V", 0, s[[0, -1]]))
+    assert found.apart("V", len(case.saved) - 1, found.basis(s), V).max() <= found.error < 1e-9
+    assert found.step(np.array([0.0, 1.0])).tolist() == s[[0, -1]].tolist()
 
 
 def test_distances_of_flows_from_the_limit_are_halved_with_each_doubling() -> None:

@@ -33,7 +33,8 @@ README = ROOT / "README.md"
 RUN = (README, ROOT / "docs" / "write-an-adapter.md")
 DOCUMENTS = (
     *RUN,
-    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/oracle.md", "docs/performance.md")),
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / "docs" / name for name in ("architecture.md", "figures.md", "oracle.md", "performance.md")),
 )
 LAYERS = ("adapters", "benchmarks", "depthlimit", "theory", "models", "reports", "tests/conformance")
 

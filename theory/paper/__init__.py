@@ -36,5 +36,6 @@ from depthlimit.theory.paper import comparison
 from depthlimit.theory.paper import hermite, lemma21, lemma21_differences
 from depthlimit.theory.paper import prop5_setting, prop5_steps, prop5_layers, prop5_sharp, theorem6, prop5_seeds, prop5_differences
 from depthlimit.theory.paper import double_limit
+from depthlimit.theory.paper import section51
 from depthlimit.theory.paper import adversary
 from depthlimit.theory.paper import protocol

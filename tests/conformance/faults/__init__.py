@@ -32,6 +32,7 @@ from depthlimit.conformance.faults import (
     planting,
     prop5,
     relu,
+    section51,
     statements,
     steps,
     variational,
@@ -72,6 +73,7 @@ _PARTS = (
         limit_map,
         double,
         limits,
+        section51,
     ),
 )
 # Comparison equations cost as much as all other claims together, and flows in a batch a fourth of them.
