@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from depthlimit.models import (
-    corpus_arzela,
     corpus_branches,
     corpus_certificate,
     corpus_double,
+    corpus_families,
     corpus_general,
     corpus_kernel,
     corpus_limit,
-    corpus_limitsteps,
+    corpus_limit_map,
     corpus_long,
     corpus_prop5,
     corpus_relu,
@@ -327,10 +327,10 @@ _QUICK = (
         corpus_prop5.PROP5
         + corpus_certificate.QUICK
         + corpus_long.QUICK
-        + tuple(corpus_arzela.FAMILIES.values())
+        + tuple(corpus_families.FAMILIES.values())
         + corpus_branches.QUICK
         + corpus_relu.QUICK
-        + corpus_limitsteps.ALL
+        + corpus_limit_map.ALL
         + corpus_limit.QUICK
         + corpus_double.QUICK
         + corpus_section51.SECTION51
@@ -344,7 +344,7 @@ _MORE: dict[str, tuple[Spec, ...]] = {  # what a profile adds to those before it
         *corpus_branches.STANDARD,
         *corpus_relu.STANDARD,
         *corpus_double.STANDARD,
-        *corpus_limitsteps.STANDARD,
+        *corpus_limit_map.STANDARD,
         *corpus_limit.STANDARD,
     ),
     "deep": (*corpus_certificate.DEEP, *corpus_prop5.DEEP, *corpus_limit.DEEP),
@@ -357,8 +357,8 @@ WITNESSES = {
     **corpus_kernel.WITNESSES,
     **corpus_prop5.WITNESSES,
     **corpus_long.WITNESSES,
-    **corpus_arzela.WITNESSES,
-    **corpus_limitsteps.WITNESSES,
+    **corpus_families.WITNESSES,
+    **corpus_limit_map.WITNESSES,
     **corpus_section51.WITNESSES,
 }
 NAMED = {**WITNESSES, **corpus_prop5.NAMED}  # what `replay` runs by name

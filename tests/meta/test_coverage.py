@@ -92,7 +92,7 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (21, "‖Z_k(t) - Z_k(t')‖ = ‖∫dZ_k/dτ‖ <= C|t - t'|", "prop9.floor"),
     (21, "‖Z^L(s, t) - Z^L(s', t')‖ <= two lines", "prop9.floor"),
     (21, "‖Z^φ(L)(s, t) - Z^φ(M)(s, t)‖ <= three lines", "prop9.cauchy"),
-    (22, "[0, 1] ⊂ ∪(s_i - δ, s_i + δ), [0, t_0] ⊂ ∪(t_j - δ, t_j + δ)", "(compactness; test_arzela.py has the sets that are used)"),
+    (22, "[0, 1] ⊂ ∪(s_i - δ, s_i + δ), [0, t_0] ⊂ ∪(t_j - δ, t_j + δ)", "(compactness; test_prop9.py has the sets that are used)"),
     (22, "‖Z^φ(L)(s, t) - Z^φ(s, t)‖ <= three lines", "prop9.in-t"),
     (22, "‖Z^φ(L)(s, t*) - Z^φ(s, t*)‖ <= three lines", "prop9.in-s"),
     (23, "‖Z^φ(L)(s, t) - Z^φ(s, t)‖ <= 4ε + 2C/φ(L) + max", "prop9.uniform"),

@@ -11,7 +11,7 @@ from scipy.linalg import expm
 
 from depthlimit.conformance.faults import SPECS
 from depthlimit.models.check import check, run
-from depthlimit.models.corpus_limitsteps import STANDARD
+from depthlimit.models.corpus_limit_map import STANDARD
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.limit_map import LimitMapRun, pieces, state_at
 from depthlimit.models.measure.registry import Fields, measured

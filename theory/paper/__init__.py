@@ -30,7 +30,7 @@ from depthlimit.theory.paper import unclipped
 from depthlimit.theory.paper import prop8, prop8_steps, prop8_differences, remark1
 from depthlimit.theory.paper import long_flow
 from depthlimit.theory.paper import theorem4
-from depthlimit.theory.paper import arzela, prop15, arzela_differences
+from depthlimit.theory.paper import prop9, prop15, prop9_differences
 from depthlimit.theory.paper import thm14_steps, thm14_differences
 from depthlimit.theory.paper import comparison
 from depthlimit.theory.paper import hermite, lemma21, lemma21_differences

@@ -15,10 +15,10 @@ from __future__ import annotations
 import sympy as sp
 
 from depthlimit.theory.claim import Role, Source, Tool
-from depthlimit.theory.paper import arzela as A
 from depthlimit.theory.paper import hypotheses
+from depthlimit.theory.paper import prop9 as A
 from depthlimit.theory.paper import quantities as Q
-from depthlimit.theory.paper.arzela import BT, BTL, family, known
+from depthlimit.theory.paper.prop9 import BT, BTL, family, known
 from depthlimit.theory.paper.quantities import B_, C_, L_, T_
 
 floor = known("family_floor", r"\lfloor Ls\rfloor", (B_, L_), "index that Proposition 15 prints, in integers", exact=True)

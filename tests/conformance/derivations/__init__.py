@@ -13,7 +13,6 @@ from random import Random
 import sympy as sp
 
 from depthlimit.conformance.derivations import (
-    arzela,
     certificates,
     double,
     lemma21,
@@ -23,6 +22,7 @@ from depthlimit.conformance.derivations import (
     prop5_steps,
     prop7_steps,
     prop8_steps,
+    prop9,
     prop11_steps,
     successive,
     theorem6,
@@ -83,7 +83,7 @@ _FAMILIES: tuple[tuple[dict[str, Rule], Callable[[Lines], Definitions]], ...] = 
     (theorem6.RULES, theorem6.constants),
     (certificates.RULES, certificates.constants),
     (certificates.LONG, certificates.long_constants),
-    (arzela.RULES, arzela.constants),
+    (prop9.RULES, prop9.constants),
     (double.RULES, double.constants),
     (limit_map.RULES, limit_map.constants),
 )
@@ -93,7 +93,7 @@ RULES: dict[str, tuple[Rule, Callable[[Lines], Definitions]]] = {
 NOT_DERIVED: dict[str, str] = {
     **prop5_steps.NOT_DERIVED,
     **prop8_steps.NOT_DERIVED,
-    **arzela.NOT_DERIVED,
+    **prop9.NOT_DERIVED,
     "prop8.long-left": "a level that was chosen, and no consequence of anything",
     "lemma20.laurent-massart": "cited: Lemma 1 of Laurent and Massart (2000); checked against the exact tail",
     "lemma20.linear[as-printed]": "rounded up by a factor 4 in the print; the edition explicit is derived",

@@ -12,13 +12,13 @@ from typing import Any
 
 from depthlimit.conformance.faults import (
     adjoint,
-    arzela,
     branches,
     certificates,
     comparison,
     consistency,
     controls,
     double,
+    families,
     flows,
     forward,
     general,
@@ -67,7 +67,7 @@ _PARTS = (
         prop5,
         certificates,
         long,
-        arzela,
+        families,
         branches,
         relu,
         limit_map,

@@ -11,7 +11,7 @@ import sympy as sp
 
 from depthlimit.conformance.faults.planting import Fault, claim_fault, scaled
 from depthlimit.models import general_run
-from depthlimit.models.corpus_limitsteps import LIMIT_MAPS, TRAINED
+from depthlimit.models.corpus_limit_map import LIMIT_MAPS, TRAINED
 from depthlimit.models.limit_map import LimitMapRun, Piece
 from depthlimit.models.spec import Spec
 from depthlimit.models.training_limit import Arrays, ContinuousDepth

@@ -12,7 +12,7 @@ import sympy as sp
 from scipy.integrate import quad, solve_ivp
 
 from depthlimit.models.check import check
-from depthlimit.models.corpus_arzela import FAMILIES, family
+from depthlimit.models.corpus_families import FAMILIES, family
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.families import FamilyRun
 from depthlimit.models.measure.families import steep

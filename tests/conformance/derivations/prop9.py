@@ -8,7 +8,7 @@ import sympy as sp
 
 from depthlimit.conformance.derivations.lines import Definitions, Lines
 from depthlimit.conformance.derivations.tools import bounded, chain_rule, gronwall, triangle
-from depthlimit.theory.paper import arzela as S
+from depthlimit.theory.paper import prop9 as S
 from depthlimit.theory.paper import prop11_gap, prop11_setting, prop15
 from depthlimit.theory.paper import quantities as Q
 

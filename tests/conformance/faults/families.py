@@ -12,11 +12,11 @@ import sympy as sp
 
 from depthlimit.conformance.faults.planting import Fault, claim_fault, scaled
 from depthlimit.models.corpus import COUNTEREXAMPLES
-from depthlimit.models.corpus_arzela import FAMILIES
+from depthlimit.models.corpus_families import FAMILIES
 from depthlimit.models.families import Depths, FamilyRun
 from depthlimit.models.spec import Spec
 from depthlimit.theory.claim import Claim
-from depthlimit.theory.paper import arzela, prop15
+from depthlimit.theory.paper import prop9, prop15
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.quantity import Array
 
@@ -80,22 +80,22 @@ _A, _HALF = "[as-printed,a-priori]", sp.Rational(1, 2)
 _C, _S, _E = (f"[{edition},a-priori]" for edition in ("corrected", "sharpened", "explicit"))
 _CLAIMS: tuple[tuple[str, str, str, str, Callable[[Claim], Claim]], ...] = (
     ("floor-without-time", "aligned", f"prop9.floor{_A}", "no C|t - t'|", _without(Q.t)),
-    ("floor-without-layers", "aligned", f"prop9.floor{_A}", "no layers in between", _without(arzela.steps)),
-    ("eq26-without-jump", "aligned", f"prop9.eq26{_A}", "no C/L", _less(arzela.C / Q.depth)),
+    ("floor-without-layers", "aligned", f"prop9.floor{_A}", "no layers in between", _without(prop9.steps)),
+    ("eq26-without-jump", "aligned", f"prop9.eq26{_A}", "no C/L", _less(prop9.C / Q.depth)),
     ("eq26-without-time", "aligned", f"prop9.eq26{_A}", "no C|t - t'|", _without(Q.t)),
-    ("eq26-without-depth", "aligned", f"prop9.eq26{_A}", "no C|s - s'|", _without(arzela.apart)),
-    ("cauchy-without-eps", "turned", f"prop9.cauchy{_A}", "no 4Cε", _without(arzela.near)),
+    ("eq26-without-depth", "aligned", f"prop9.eq26{_A}", "no C|s - s'|", _without(prop9.apart)),
+    ("cauchy-without-eps", "turned", f"prop9.cauchy{_A}", "no 4Cε", _without(prop9.near)),
     ("eq27-half-C", "aligned", f"prop9.eq27{_A}", "C/2 for C", scaled(_HALF)),
-    ("eq28-without-jump", "aligned", f"prop9.eq28{_A}", "no C/φ(L)", _without(arzela.C)),
+    ("eq28-without-jump", "aligned", f"prop9.eq28{_A}", "no C/φ(L)", _without(prop9.C)),
     ("eq28-half-eps", "turned", f"prop9.eq28{_A}", "ε/2 for ε", scaled(_HALF)),
     ("eq29-half-eps", "turned", f"prop9.eq29{_A}", "ε/2 for ε", scaled(_HALF)),
     ("eq30-half-path", "planar", f"prop9.eq30{_C}", "half of the path", scaled(_HALF)),
     ("eq31-half-eps", "turned", f"prop9.eq31{_A}", "ε/2 for ε", scaled(_HALF)),
-    ("in-t-one-eps", "turned", f"prop9.in-t{_A}", "ε for 2ε", _less(arzela.eps)),
-    ("in-s-one-eps", "turned", f"prop9.in-s{_A}", "ε for 2ε", _less(arzela.eps)),
-    ("uniform-three-eps", "turned", f"prop9.uniform{_C}", "3ε for 4ε", _less(arzela.eps)),
-    ("uniform-sharpened-three-eps", "turned", f"prop9.uniform{_S}", "3ε for 4ε", _less(arzela.eps)),
-    ("one-index-one-eps", "turned", f"prop9.one-index{_E}", "ε for 2ε", _less(arzela.eps)),
+    ("in-t-one-eps", "turned", f"prop9.in-t{_A}", "ε for 2ε", _less(prop9.eps)),
+    ("in-s-one-eps", "turned", f"prop9.in-s{_A}", "ε for 2ε", _less(prop9.eps)),
+    ("uniform-three-eps", "turned", f"prop9.uniform{_C}", "3ε for 4ε", _less(prop9.eps)),
+    ("uniform-sharpened-three-eps", "turned", f"prop9.uniform{_S}", "3ε for 4ε", _less(prop9.eps)),
+    ("one-index-one-eps", "turned", f"prop9.one-index{_E}", "ε for 2ε", _less(prop9.eps)),
     ("maps-half-C", "aligned", f"prop15.maps{_E}", "C/2 for C", scaled(_HALF)),
     ("hidden-without-distance", "turned", f"prop15.hidden{_E}", "no distance of Z^L from the limit", _without(prop15.far)),
     ("ball-nine-tenths", "still", f"prop15.ball{_A}", "nine tenths of the radius", scaled(sp.Rational(9, 10))),
@@ -115,5 +115,5 @@ FAULTS: tuple[Fault, ...] = (
     *(claim_fault(f"family-{name}", f"family-{spec}", claim, meaning, change) for name, spec, claim, meaning, change in _CLAIMS),
     *(claim_fault(f"dropped-{name}", "dropped", f"hypothesis.{name}{_E}", meaning, scaled(by)) for name, meaning, by in _CONTROLS),
     claim_fault("trained-without-time", "saturated", _TRAINED, "layers that do not move", _without(Q.t)),
-    claim_fault("trained-without-depth", "clipped", _TRAINED, "layers that do not differ", _without(arzela.gap_run)),
+    claim_fault("trained-without-depth", "clipped", _TRAINED, "layers that do not differ", _without(prop9.gap_run)),
 )
