@@ -51,6 +51,18 @@ off_loss = quantity(
 ).symbol
 off_mean = quantity("off_mean", r"\Big|\log\frac{\text{drawn}}{\ell(0)/d}\Big|", (), "its distance from the mean over entries too").symbol
 loss_error = quantity("loss_error", r"\varepsilon_\ell", (), "error of reading the loss, relative", exact=True).symbol
+growth_early = quantity(
+    "growth_early", r"\ln\frac{\max_{k,t\le100}}{\max_{k,t\le50}}", (B_,), "growth of the label's maximum from iteration 50 to 100"
+).symbol
+growth_late = quantity("growth_late", r"\ln\frac{\max_{k,t\le450}}{\max_{k,t\le400}}", (B_,), "the same from iteration 400 to 450").symbol
+long_fall = quantity(
+    "long_fall", r"\tfrac1t\ln\frac{\ell(0)}{\ell(t)}", (B_,), "mean rate at which the published loss of Figure 2 falls"
+).symbol
+long_rate = quantity("long_rate", r"\mu", (), "its rate between the last two readings").symbol
+change_early = quantity(
+    "change_early", r"\max_k|\Delta Z_k|", (B_,), "change of the published entries from iteration 9,600 to 40,000"
+).symbol
+change_late = quantity("change_late", r"\max_k|\Delta Z_k|", (B_,), "the same from iteration 40,000 to 79,200").symbol
 long_m = quantity("long_m", "m", (), "width in Figure 2", exact=True).symbol
 long_n = quantity("long_n", "n", (), "samples in Figure 2", exact=True).symbol
 
@@ -130,6 +142,17 @@ for _edition, _off, _tex, _what in (
         note="At L = 2 and 16 and nine iterations, on the network without 1/√m and 1/√q, with the draws of the authors' program.",
     )
 _claim(
+    "fig1.growth",
+    Source("Section 5.1", "large-depth limit", "", 8),
+    growth_late,
+    "<=",
+    growth_early,
+    "Over fifty iterations the maximum grows by a smaller factor late than early: more slowly than any exponential.",
+    r"\text{much slower pace than the exponential upper bound on } K",
+    note="That it does not fall with T lies in the maximum over t <= T. On the network without 1/√m and 1/√q, at L = 2 and 16.",
+    premises=("prop3.gap",),
+)
+_claim(
     "fig1.right-rate",
     Source("Figure 1", "right", "", 8),
     _away(colour_rate, sp.Integer(1)),
@@ -180,6 +203,26 @@ for _edition, _off, _tex, _what in (
         expect=_WITNESS if _edition == "as-printed" else None,
         note="A = B = I, so that F(x) = x at the start, where Section 3 has F = 0.",
     )
+_claim(
+    "fig2.decay",
+    _LONG,
+    long_fall,
+    ">=",
+    long_rate,
+    "The published loss falls at least as fast as (10) with the rate that it has at its end.",
+    r"\ell^L(t) \le e^{-\mu t}\,\ell^L(0)",
+    note="The slope in Figure 2 falls from 2.0 to 1.1 per 10,000 iterations and shows no last rate.",
+)
+_claim(
+    "fig2.settles",
+    _LONG,
+    change_late,
+    "<=",
+    change_early,
+    "The published entries of V and of W change less from 40,000 iterations to the end than from 9,600 to 40,000.",
+    r"\text{weights converge as } t \to \infty",
+    note="Of one depth alone no function is Lipschitz continuous or not.",
+)
 for _edition, _sides, _tex, _what in (
     ("as-printed", (long_m, ">=", 1024 * long_n), r"m \ge c_1n", "m is at least c₁n, of which c₁ >= 1024"),
     ("corrected", (1024 * long_n, ">=", long_m), r"m < 1024n \le c_1n", "m lies below c₁n for every σ and r"),
