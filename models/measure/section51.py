@@ -15,6 +15,7 @@ from depthlimit.models.implementation import Implementation
 from depthlimit.models.measure.extrapolate import slope
 from depthlimit.models.measure.instance import register_instance
 from depthlimit.models.measure.registry import measures
+from depthlimit.models.rounding import euclid
 from depthlimit.models.spec import BadInput, Descent, Spec
 from depthlimit.models.trajectory import realise
 from depthlimit.theory.paper.published import readings
@@ -173,15 +174,22 @@ def colours(run: PublishedRun) -> Mapping[str, Field]:
     return {"colour_rate": Field(found, np.full(len(found), 2.0**-50), ("batch",)), "colour_error": number(kept["relative_error"])}
 
 
-@measures("off_loss", "off_mean", "loss_error", "long_m", "long_n", on=PublishedRun)
+@measures("off_loss", "off_mean", "loss_error", "long_m", "long_n", "long_norms", on=PublishedRun)
 def long_time(run: PublishedRun) -> Mapping[str, Field]:
-    """Figure 2: its first loss against |x - y|² in the mean over samples, and over entries too; its sizes."""
+    """Figure 2: its first loss against |x - y|² in the mean over samples, and over entries too; its sizes and inputs."""
     case, kept = experiment("fig2", run.network), run.long
     _, x, y = start(case)
     loss, drawn = float(np.sum((x - y) ** 2)) / case.n, kept["loss"][0][1]
     off = {"off_loss": loss, "off_mean": loss / case.q}
     fields = {k: number(float(abs(np.log(drawn / v))), _ROUNDING) for k, v in off.items()}
-    return {**fields, "loss_error": number(kept["relative_error"]), "long_m": number(case.m), "long_n": number(case.n)}
+    norms = euclid(x)
+    return {
+        **fields,
+        "loss_error": number(kept["relative_error"]),
+        "long_m": number(case.m),
+        "long_n": number(case.n),
+        "long_norms": number(float(norms.max() - norms.min()), _ROUNDING),
+    }
 
 
 @measures("long_fall", "long_rate", "change_early", "change_late", on=PublishedRun)

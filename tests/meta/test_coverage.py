@@ -39,7 +39,7 @@ UNNUMBERED: tuple[tuple[int, str, str], ...] = (
     (7, "f is C², f(0, ·) ≡ 0, f(·, z) Lipschitz for z in any compact", "section43.taylor section43.lipschitz eq12.vanishes"),
     (7, "convolutional layers, a Lipschitz continuous version of Transformer", "section43.branch hypothesis.dot-product"),
     (8, "Figure 1 and its caption: max‖Z_k - Z_{k+1}‖_F, (∫‖f(s)‖_F² ds)^{1/2}", "fig1.drawn fig1.drawn-rate fig1.right-rate fig1.first"),
-    (8, "Figure 2: the loss; m satisfies the assumptions of Theorem 6", "fig2.start section51.width section51.hidden-size"),
+    (8, "Figure 2: the loss; m satisfies the assumptions of Theorem 6", "fig2.start section51.width section51.hidden-size section51.norms"),
     (8, "the distance increases at a slower pace than the bound; entries converge, the loss decays", "fig1.growth fig2.settles fig2.decay"),
     (40, "Appendix E: the learning rate L·10⁻²", "appendixE.step"),
     (40, "h_{k+1} = h_k + bn(conv(σ(bn(conv(h_k)))))/L", "(the experiment on images, which is not that of the theorems)"),

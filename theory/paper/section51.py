@@ -11,7 +11,7 @@ The values of the figures are read off page 8 (`depthlimit.theory.paper.publishe
 * "The learning rate L × 10⁻²": iteration i of descent stands for the time i·10⁻² of (4), with an error of first order in the step. So
   T = 500 is the time 5 of (7).
 * Figure 2 has q = d = d', where F(x) = x at the start, and m = 64 for n = 50: Proposition 5 and Theorem 6 ask for q >= d + d' and for
-  m >= c₁n with c₁ >= 1024 (`prop5.eta-bound`), beside a bounded σ and trained A and B.
+  m >= c₁n with c₁ >= 1024 (`prop5.eta-bound`), beside |x_i| = √q, a bounded σ and trained A and B.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ change_early = quantity(
 change_late = quantity("change_late", r"\max_k|\Delta Z_k|", (B_,), "the same from iteration 40,000 to 79,200").symbol
 long_m = quantity("long_m", "m", (), "width in Figure 2", exact=True).symbol
 long_n = quantity("long_n", "n", (), "samples in Figure 2", exact=True).symbol
+
+long_norms = quantity("long_norms", r"\max_i\|x_i\|-\min_i\|x_i\|", (), "range of the norms of the inputs in Figure 2").symbol
 
 _WITNESS, _SMALL = "figures-witness", "descent-witness"
 _LEFT = Source("Figure 1", "left", "", 8)
@@ -257,6 +259,23 @@ for _edition, _sides, _tex in (
         note="With q < d + d' the start has F(x) = x and a loss of its own.",
     )
 
+for _edition, _sides, _tex, _what in (
+    ("as-printed", (long_norms, "=", sp.Integer(0)), r"\|x_i\|_2 = \sqrt q", "are equal, as Proposition 5 asks"),
+    ("corrected", (long_norms, ">=", sp.Integer(1)), r"\max_i\|x_i\|-\min_i\|x_i\| > 1", "of Gaussian inputs differ by more than 1"),
+):
+    _claim(
+        "section51.norms",
+        _LONG,
+        *_sides,
+        f"Figure 2: the norms of the inputs {_what}.",
+        _tex,
+        edition=_edition,
+        inputs="a-priori",
+        role=Role.HYPOTHESIS,
+        expect=_WITNESS if _edition == "as-printed" else None,
+        note="Theorem 6 asks for small labels besides; those of Figure 2 have the mean square 14.5.",
+    )
+
 _SEEN = "By the published values: "
 _RUN = "By runs: "
 _REPLAY = f"depthlimit replay {_WITNESS} --implementation numpy"
@@ -361,12 +380,14 @@ differ(
         "d-fig2-hypotheses",
         _LONG,
         r"m \text{ large enough to satisfy the assumptions of Theorem 6}",
-        r"m = 64 < c_1n,\quad q = 16 < d+d' = 32,\quad \sup|\sigma| = \infty,\quad A, B \text{ not trained}",
+        r"m = 64 < c_1n,\quad q = 16 < d+d' = 32,\quad \|x_i\|_2 \ne \sqrt q,\quad \sup|\sigma| = \infty,"
+        r"\quad A, B \text{ not trained}",
         "false as printed",
-        "Theorem 6 says nothing of Figure 2: what Proposition 5 assumes of the sizes q and m, of σ and of what is trained is not met.",
+        "Theorem 6 says nothing of Figure 2: what Proposition 5 assumes of the sizes q and m, of inputs, of σ and of what is trained is "
+        "not met, and labels are not small.",
         (
             "By hand: c₁ >= 1024r (prop5.eta-bound), so that n = 50 asks for m >= 51200; GELU is not bounded; Appendix E has q = d = d'.",
-            _RUN + "section51.width and section51.hidden-size are refuted at the sizes of Appendix E.",
+            _RUN + "section51.width, hidden-size and norms are refuted: the norms of inputs, √q = 4 there, range from 2.6 to 6.2.",
         ),
         _REPLAY,
     )

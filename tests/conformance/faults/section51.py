@@ -132,5 +132,6 @@ FAULTS: tuple[Fault, ...] = (
         lambda c: replace(c, lhs=section51.off_loss),
     ),
     claim_fault("figure-2-narrow", "figures", "section51.width[corrected,a-priori]", "c₁ is 1", lambda c: replace(c, lhs=section51.long_n)),
+    claim_fault("figure-2-norms", "figures", "section51.norms[corrected,a-priori]", "norms differ by more than 4", scaled(4)),
     claim_fault("figure-2-hidden-size", "figures", "section51.hidden-size[corrected,a-priori]", "q = 2d", scaled(2)),
 )
