@@ -21,7 +21,6 @@ from depthlimit.theory.quantity import Array, Field, number
 LC, NC = ("layer", "component"), ("sample", "component")
 _SPREAD = 10.0  # how far Richardson's weights spread errors: Π (2^p + 1)/(2^p - 1) < 8.3
 _LEFT = 20.0  # ln of what is left of the loss, in the control
-_SENSITIVITY = 10.0  # of hidden states to weights near the end, as in `theorem4`
 _EARLY = 0.002  # of the time in which (4) loses a factor e of the loss: so early outputs are a power series in 1/L that falls fast
 
 
@@ -152,7 +151,7 @@ def hidden(run: DoubleRun) -> Mapping[str, Field]:
     # by the protocol, of the limit, and from T to infinity as far as weights move hidden states
     own = 100 * spec.rtol * euclid(H - H[0]) + spec.rtol * euclid(H) + np.sqrt(spec.n) * run.limit.error("H")[-1]
     rest = max(float(euclid(a.Z[-1] - b.Z).max() + euclid(a.ends[-1] - b.ends)) for a, b in zip(run.weights, run.settled, strict=True))
-    rest *= _SENSITIVITY * float(euclid(h).max())
+    rest *= max(run.sensitivity(t) for t in run.trained)
     of_h = _SPREAD * np.sqrt(spec.n) * max(float(e) for _, e in each)
     left = np.sqrt(spec.n * float(run.losses[0][-1, -1] + run.losses[1][-1, -1]))  # no output is farther from its label
     off = float(np.linalg.norm(found.B[-1]) * own[-1] + euclid(H[-1]) * run.limit.error("B")[-1])

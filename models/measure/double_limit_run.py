@@ -143,6 +143,13 @@ class DoubleRun(CertificateRun):
         moved = np.exp(kappa * V * W) * moved
         return hidden, output, moved + 2 * euclid(t.rounding.states[0]).max(axis=1)
 
+    def sensitivity(self, t: Trajectory) -> float:
+        """How far the hidden states of all samples at the last time may move per unit of A and of Z_k, by the same bounds."""
+        V, W = (float(frobenius(t.flowed[k][0, -1]).max()) for k in "VW")
+        kappa, hidden = float(t.rounding.K / np.sqrt(self.spec.q * self.spec.m)), t.forward["hidden"][0, -1]
+        size = float(np.sqrt(np.sum(hidden**2, axis=(1, 2))).max())
+        return float(1.01 * np.exp(kappa * V * W) * max(float(np.linalg.norm(t.batch.x)), kappa * np.hypot(V, W) * size))
+
     @cached_property
     def limit_states(self) -> tuple[Array, Array]:
         """Of the limit of training, at the inputs: Chebyshev coefficients of H(., t), all samples together [T N+1 nq], and B H(1, t)."""

@@ -15,12 +15,14 @@ from depthlimit.models.implementation import Implementation
 from depthlimit.models.measure.extrapolate import slope
 from depthlimit.models.measure.instance import register_instance
 from depthlimit.models.measure.registry import measures
+from depthlimit.models.rounding import euclid
 from depthlimit.models.spec import BadInput, Descent, Spec
 from depthlimit.models.trajectory import realise
 from depthlimit.theory.paper.published import readings
 from depthlimit.theory.quantity import Array, Field, number
 
 _ROUNDING = 2.0**-40  # of sums over iterations, relative to the parameters: as in a Trajectory
+_LINES = {"change_early": (9600, 40000), "change_late": (40000, 79200)}  # iterations of published lines of both V and W
 _RTOL = 1e-12  # of the flow that descent is compared with, relative to its displacement, and a hundred times that
 
 
@@ -119,6 +121,7 @@ class PublishedRun:
         if (spec.q, spec.m, spec.n) != (self.case.q, self.case.m, self.case.n):
             raise BadInput(f"regime published-figure: sizes are those of Appendix E, q=16, m=32, n=100, got {(spec.q, spec.m, spec.n)}")
         self.spec, self.batch, self.kept = spec, realise(spec, arrays), readings()["fig1-left"]
+        self.long = readings()["fig2"]
         self.colours = np.array([*readings()["fig1-right"]["V"], *readings()["fig1-right"]["W"]])  # [18 depth]
 
     def values(self, measure: str) -> Array:
@@ -146,6 +149,13 @@ def curves(run: PublishedRun) -> Mapping[str, Field]:
     return {**fields, "read_error": number(run.kept["relative_error"])}
 
 
+@measures("growth_early", "growth_late", on=PublishedRun)
+def growth(run: PublishedRun) -> Mapping[str, Field]:
+    """Of the label's maximum at L = 2 and 16 over the first and over the last fifty of the published iterations."""
+    grown = np.diff(np.log(run.values("max")), axis=1)
+    return {k: Field(grown[:, at], np.full(len(grown), _ROUNDING), ("batch",)) for k, at in (("growth_early", 0), ("growth_late", -1))}
+
+
 @measures("read_rate", on=PublishedRun)
 def read_rate(run: PublishedRun) -> Field:
     """Rates of the nine curves between the last two depths; the error of reading stands in the claim."""
@@ -164,12 +174,36 @@ def colours(run: PublishedRun) -> Mapping[str, Field]:
     return {"colour_rate": Field(found, np.full(len(found), 2.0**-50), ("batch",)), "colour_error": number(kept["relative_error"])}
 
 
-@measures("off_loss", "off_mean", "loss_error", "long_m", "long_n", on=PublishedRun)
+@measures("off_loss", "off_mean", "loss_error", "long_m", "long_n", "long_norms", on=PublishedRun)
 def long_time(run: PublishedRun) -> Mapping[str, Field]:
-    """Figure 2: its first loss against |x - y|² in the mean over samples, and over entries too; its sizes."""
-    case, kept = experiment("fig2", run.network), readings()["fig2"]
+    """Figure 2: its first loss against |x - y|² in the mean over samples, and over entries too; its sizes and inputs."""
+    case, kept = experiment("fig2", run.network), run.long
     _, x, y = start(case)
     loss, drawn = float(np.sum((x - y) ** 2)) / case.n, kept["loss"][0][1]
     off = {"off_loss": loss, "off_mean": loss / case.q}
     fields = {k: number(float(abs(np.log(drawn / v))), _ROUNDING) for k, v in off.items()}
-    return {**fields, "loss_error": number(kept["relative_error"]), "long_m": number(case.m), "long_n": number(case.n)}
+    norms = euclid(x)
+    return {
+        **fields,
+        "loss_error": number(kept["relative_error"]),
+        "long_m": number(case.m),
+        "long_n": number(case.n),
+        "long_norms": number(float(norms.max() - norms.min()), _ROUNDING),
+    }
+
+
+@measures("long_fall", "long_rate", "change_early", "change_late", on=PublishedRun)
+def settling(run: PublishedRun) -> Mapping[str, Field]:
+    """Figure 2 as read: mean rates of the loss, from the start and between the last two readings; changes of the entries of V and of W."""
+    kept = run.long
+    at, loss = np.array(kept["loss"]).T
+    fall, error = np.log(loss[0] / loss[1:]) / at[1:], 2 * kept["relative_error"]
+    span = at[-1] - at[-2]
+    lines = [{int(i): np.array(line) for i, line in kept[k].items()} for k in "VW"]
+    changes = {k: np.array([np.abs(one[b] - one[a]).max() for one in lines]) for k, (a, b) in _LINES.items()}
+    fields = {k: Field(v, np.full(len(v), 2 * kept["absolute_error"]), ("batch",)) for k, v in changes.items()}
+    return {
+        **fields,
+        "long_fall": Field(fall, error / at[1:], ("batch",)),
+        "long_rate": number(float(np.log(loss[-2] / loss[-1]) / span), error / span),
+    }

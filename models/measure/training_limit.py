@@ -81,9 +81,8 @@ def distances(run: LimitRun) -> Mapping[str, Field]:
     fields = {}
     for name, sups in run.ladder.items():
         value, excess = (np.array(v) for v in zip(*(sup[:2] for sup in sups), strict=True))
-        middle, radius = value + excess / 2, excess
-        fields[f"near_{name}"] = Field(middle[1:], radius[1:], _B)
-        fields[f"far_{name}"] = Field(middle[:-1], radius[:-1], _B)
+        fields[f"near_{name}"] = Field(value[1:], excess[1:], _B)
+        fields[f"far_{name}"] = Field(value[:-1], excess[:-1], _B)
         found, spread = slope(*(v / run.depths for v in dominant(_times_depth(run, sups))))
         fields[f"rate_{name}"] = Field(np.array([found]), np.array([spread]), _B)
     return fields

@@ -210,6 +210,12 @@ def test_a_gaussian_process_comes_near_its_lipschitz_bound_and_never_passes_it(l
         assert share * bound < fastest < bound
 
 
+def test_lipschitz_constants_of_gaussian_processes_are_random() -> None:
+    """d-section43-random-constants: over a hundred seeds."""
+    found = [lipschitz(spec(q=2, m=1, init={"kind": "gp", "length": 0.5, "seed": k}))[1] for k in range(100)]
+    assert (round(min(found), 1), round(max(found), 1)) == (1.7, 6.9)
+
+
 def test_independent_layers_have_no_lipschitz_bound() -> None:
     with pytest.raises(BadInput, match=r"init\.kind: iid .*paper, gp, fourier"):
         lipschitz(spec(init={"kind": "iid"}))

@@ -328,6 +328,6 @@ differ(
             "Along the flow as displayed the largest successive difference is below 1/L + (x²t/L)|y(0)|max(C, e^{1/4L}) at every instance.",
             "By (x²/L)(C - u^L)u^{L-1} for the speed of w(t), which is what the chain rule gives, in place of 2x(C - u^L)u^{L-1}.",
         ),
-        "depthlimit replay appendix-d-witness --implementation numpy",
+        "depthlimit explain relu.unscaled",
     )
 )

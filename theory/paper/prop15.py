@@ -64,7 +64,7 @@ family("prop15.eq54", U, "=", U_integral, 36, r"U(s) = U_0+\int_0^sg(U(r),r)dr",
        equation="(54)", role=Role.DEFINITION, tool=Tool.DEFINITION, **_17)  # fmt: skip
 family("prop15.ball", U_norm, "<=", U0_norm * sp.exp(lipschitz), 36, r"\|U(s)\| \le \|U_0\|\exp(C)",
        "The solution stays in the ball that D holds.", premises=("prop15.eq54",), tool=Tool.GRONWALL,
-       note="C must be one number for almost all r, as the proof has it: see hypothesis.one-constant.", **_17)  # fmt: skip
+       note="C is one number for almost all r, as page 14 defines uniformly Lipschitz: see hypothesis.one-constant.", **_17)  # fmt: skip
 
 # --- what is dropped, as toy families at the depths of `counterexamples`
 
@@ -104,4 +104,5 @@ hypotheses.control(
     parted_integral,
     "g(u, r) = 2u/r, cut at ±2r, is continuous, each g(., r) is Lipschitz, g(0, r) = 0; from 0, (54) has the solutions as², |a| <= 1.",
     r"as^2 = \int_0^sg(ar^2,r)dr,\quad |a| \le 1",
+    note="Page 14 asks for one constant for all r of a compact; with one for each r, which is what is dropped here, Lemma 16 fails.",
 )

@@ -88,56 +88,56 @@ family("prop9.eq26", both, "<=", C * Q.t + C * apart + C / _L, 21, r"\cdots \le 
        "The piecewise constant function is Lipschitz continuous up to C/L.", equation="(26)", premises=("prop9.floor",),
        tool=Tool.SUPREMUM, note="C(1 - 1/L)|s - s'| would do.")  # fmt: skip
 family("prop9.cauchy", pair, "<=", 2 * C * near + C / _L + pair_near + 2 * C * near + C / other, 21,
-       r"\|\mathcal Z^{\varphi(L)}(s,t)-\mathcal Z^{\varphi(M)}(s,t)\| \le 4C\varepsilon+\frac C{\varphi(L)}+\frac C{\varphi(M)}"
-       r"+\|\mathcal Z^{\varphi(L)}(s_j,t_j)-\mathcal Z^{\varphi(M)}(s_j,t_j)\|",
+       r"\|\mathcal Z^{\phi(L)}(s,t)-\mathcal Z^{\phi(M)}(s,t)\| \le 4C\varepsilon+\frac C{\phi(L)}+\frac C{\phi(M)}"
+       r"+\|\mathcal Z^{\phi(L)}(s_j,t_j)-\mathcal Z^{\phi(M)}(s_j,t_j)\|",
        "A Cauchy sequence at (s_j, t_j) is one up to 4Cε at (s, t).", premises=("prop9.eq26",), tool=Tool.TRIANGLE,
        note="That the (s_j, t_j) are dense needs an I that is no single point: Q ∩ {√2} is empty.")  # fmt: skip
-family("prop9.eq27", limit_both, "<=", C * (apart + Q.t), 22, r"\|\mathcal Z(s,t)-\mathcal Z(s',t')\| \le C(|s-s'|+|t-t'|)",
+family("prop9.eq27", limit_both, "<=", C * (apart + Q.t), 22, r"\|\mathcal Z^\phi(s,t)-\mathcal Z^\phi(s',t')\| \le C(|s-s'|+|t-t'|)",
        "The limit is Lipschitz continuous.", equation="(27)", premises=("prop9.eq26",), tool=Tool.SUPREMUM)  # fmt: skip
 for _number, _shift, _limit, _where, _points, _note in (
     ("28", shift_s, limit_shift_s, "depth", ("(s',t')", "(s'',t')"), ""),
     ("29", shift_t, limit_shift_t, "time", ("(s',t')", "(s',t'')"), "Without C/φ(L) too: s' is the same on both sides."),
 ):
     family(f"prop9.eq{_number}", sp.Max(_shift - C / _L, _limit), "<=", eps, 22,
-           r"\|" + r"-".join(r"\mathcal Z^{\varphi(L)}" + p for p in _points) + r"\| \le \varepsilon+\frac C{\varphi(L)},\quad \|"
-           + "-".join(r"\mathcal Z" + p for p in _points) + r"\| \le \varepsilon",
+           r"\|" + r"-".join(r"\mathcal Z^{\phi(L)}" + p for p in _points) + r"\| \le \varepsilon+\frac C{\phi(L)},\quad \|"
+           + "-".join(r"\mathcal Z^\phi" + p for p in _points) + r"\| \le \varepsilon",
            f"Over δ = ε/C in {_where} the functions change by at most ε + C/φ(L), the limit by ε.",
            equation=f"({_number})", premises=("prop9.eq26", "prop9.eq27"), tool=Tool.SUPREMUM, note=_note)  # fmt: skip
-for _edition, _path, _index in (("as-printed", path_printed, r"(\varphi(L)s-1)"), ("corrected", path, r"(\varphi(L)-1)s")):
-    _left = r"\|\mathcal Z^{\varphi(L)}(s,t)-\mathcal Z^{\varphi(L)}(s,t_0)\|" if _edition == "as-printed" else r"\cdots"
+for _edition, _path, _index in (("as-printed", path_printed, r"(\phi(L)s-1)"), ("corrected", path, r"(\phi(L)-1)s")):
+    _left = r"\|\mathcal Z^{\phi(L)}(s,t)-\mathcal Z^{\phi(L)}(s,t_0)\|" if _edition == "as-printed" else r"\cdots"
     family("prop9.eq30", late, "<=", _path, 22,
-           rf"{_left} \le \int_{{t_0}}^t\|\tfrac d{{dt}}Z^{{\varphi(L)}}_{{\lfloor{_index}\rfloor+1}}(\tau)\|d\tau",
+           rf"{_left} \le \int_{{t_0}}^t\|\tfrac d{{dt}}Z^{{\phi(L)}}_{{\lfloor{_index}\rfloor+1}}(\tau)\|d\tau",
            "After t_0 a layer moves by at most the length of its path.", equation="(30)", edition=_edition, tool=Tool.TRIANGLE,
            expect="prop9-index-witness" if _edition == "as-printed" else None,
            note="⌊(φ(L)s - 1)⌋ + 1 = ⌊φ(L)s⌋ is the layer below, and 0 for s < 1/φ(L)." if _edition == "as-printed" else "")  # fmt: skip
 family("prop9.eq31", sp.Max(star - C / _L, limit_star), "<=", eps, 22,
-       r"\|\mathcal Z^{\varphi(L)}(s,t)-\mathcal Z^{\varphi(L)}(s,t^*)\| \le \varepsilon+\frac C{\varphi(L)},\quad"
-       r"\|\mathcal Z(s,t)-\mathcal Z(s,t^*)\| \le \varepsilon",
+       r"\|\mathcal Z^{\phi(L)}(s,t)-\mathcal Z^{\phi(L)}(s,t^*)\| \le \varepsilon+\frac C{\phi(L)},\quad"
+       r"\|\mathcal Z^\phi(s,t)-\mathcal Z^\phi(s,t^*)\| \le \varepsilon",
        "Both are within ε of their values at t*, for all t.", equation="(31)", premises=("prop9.eq29", "prop9.eq30"),
        tool=Tool.SUPREMUM)  # fmt: skip
 _2 = 2 * eps + C / _L
 family("prop9.in-t", D, "<=", _2 + D_star, 22,
-       r"\|\mathcal Z^{\varphi(L)}(s,t)-\mathcal Z(s,t)\| \le 2\varepsilon+\frac C{\varphi(L)}"
-       r"+\|\mathcal Z^{\varphi(L)}(s,t^*)-\mathcal Z(s,t^*)\|",
+       r"\|\mathcal Z^{\phi(L)}(s,t)-\mathcal Z^\phi(s,t)\| \le 2\varepsilon+\frac C{\phi(L)}"
+       r"+\|\mathcal Z^{\phi(L)}(s,t^*)-\mathcal Z^\phi(s,t^*)\|",
        "From t to t*.", premises=("prop9.eq31",), tool=Tool.TRIANGLE)  # fmt: skip
 family("prop9.in-s", D_star, "<=", _2 + D_nodes, 22,
-       r"\|\mathcal Z^{\varphi(L)}(s,t^*)-\mathcal Z(s,t^*)\| \le 2\varepsilon+\frac C{\varphi(L)}"
-       r"+\max_i\|\mathcal Z^{\varphi(L)}(s_i,t^*)-\mathcal Z(s_i,t^*)\|",
+       r"\|\mathcal Z^{\phi(L)}(s,t^*)-\mathcal Z^\phi(s,t^*)\| \le 2\varepsilon+\frac C{\phi(L)}"
+       r"+\max_i\|\mathcal Z^{\phi(L)}(s_i,t^*)-\mathcal Z^\phi(s_i,t^*)\|",
        "From s to s*.", premises=("prop9.eq28",), tool=Tool.TRIANGLE)  # fmt: skip
 _PRINTED = (
-    r"\|\mathcal Z^{\varphi(L)}(s,t)-\mathcal Z(s,t)\| \le 4\varepsilon+\frac{2C}{\varphi(L)}"
-    r"+\max_{i\in\{1,\dots,S\},j\in\{1,\dots,T\}}\|\mathcal Z^{\varphi(L)}(s_i,t_j)-\mathcal Z(s_i,t_j)\|"
+    r"\|\mathcal Z^{\phi(L)}(s,t)-\mathcal Z^\phi(s,t)\| \le 4\varepsilon+\frac{2C}{\phi(L)}"
+    r"+\max_{i\in\{1,\dots,S\},j\in\{1,\dots,T\}}\|\mathcal Z^{\phi(L)}(s_i,t_j)-\mathcal Z^\phi(s_i,t_j)\|"
 )
 for _edition, _bound, _grid, _tex in (
     ("as-printed", 2 * _2, D_grid, _PRINTED),
-    ("corrected", 2 * _2, D_grid0, r"D \le 4\varepsilon+\frac{2C}{\varphi(L)}+\max_{j\ge0}D_{ij}"),
-    ("sharpened", 4 * eps + C / _L, D_grid0, r"D \le 4\varepsilon+\frac C{\varphi(L)}+\max_{j\ge0}D_{ij}"),
+    ("corrected", 2 * _2, D_grid0, r"D \le 4\varepsilon+\frac{2C}{\phi(L)}+\max_{j\ge0}D_{ij}"),
+    ("sharpened", 4 * eps + C / _L, D_grid0, r"D \le 4\varepsilon+\frac C{\phi(L)}+\max_{j\ge0}D_{ij}"),
 ):
     family("prop9.uniform", D, "<=", _bound + _grid, 23, _tex,
            "Convergence at finitely many points is uniform convergence, up to 4ε.", edition=_edition, role=Role.RESULT,
            premises=("prop9.in-t", "prop9.in-s"), tool=Tool.TRIANGLE, expect="prop9-cover-witness" if _edition == "as-printed" else None,
            note="For t > t_0, t* is t_0, which need not be among t_1..t_T." if _edition == "as-printed" else "")  # fmt: skip
-family("prop9.one-index", D_one, "<=", 2 * eps + D_one_grid, 23, r"A^{\varphi(L)}(t) \to A(t)\text{ uniformly over }t",
+family("prop9.one-index", D_one, "<=", 2 * eps + D_one_grid, 23, r"A^{\phi(L)}(t) \to A(t)\text{ uniformly over }t",
        "Functions of t alone: 2ε and finitely many times.", item="Corollary 10", part="", edition="explicit", role=Role.RESULT,
        premises=("prop9.in-t",), tool=Tool.TRIANGLE)  # fmt: skip
 family("prop9.trained", from_start, "<=", Q.M_pi_Z * Q.t + layers_up * gap_run, 32,

@@ -15,8 +15,8 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
     (
         "d-prop9-30-index",
         Source(_9, "proof", "(30)", 22),
-        r"\int_{t_0}^t\Big\|\frac d{dt}Z^{\varphi(L)}_{\lfloor(\varphi(L)s-1)\rfloor+1}(\tau)\Big\|d\tau",
-        r"\int_{t_0}^t\Big\|\frac d{dt}Z^{\varphi(L)}_{\lfloor(\varphi(L)-1)s\rfloor+1}(\tau)\Big\|d\tau",
+        r"\int_{t_0}^t\Big\|\frac d{dt}Z^{\phi(L)}_{\lfloor(\phi(L)s-1)\rfloor+1}(\tau)\Big\|d\tau",
+        r"\int_{t_0}^t\Big\|\frac d{dt}Z^{\phi(L)}_{\lfloor(\phi(L)-1)s\rfloor+1}(\tau)\Big\|d\tau",
         _FALSE,
         "None: every layer moves at speed b at most, which is what the next inequality uses.",
         (
@@ -28,8 +28,8 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
     (
         "d-prop9-cover",
         Source(_9, "proof, last display", "", 23),
-        r"\max_{i\in\{1,\dots,S\},j\in\{1,\dots,T\}}\|\mathcal Z^{\varphi(L)}(s_i,t_j)-\mathcal Z^\varphi(s_i,t_j)\|",
-        r"\max_{i\in\{1,\dots,S\},j\in\{0,\dots,T\}}\|\mathcal Z^{\varphi(L)}(s_i,t_j)-\mathcal Z^\varphi(s_i,t_j)\|",
+        r"\max_{i\in\{1,\dots,S\},j\in\{1,\dots,T\}}\|\mathcal Z^{\phi(L)}(s_i,t_j)-\mathcal Z^\phi(s_i,t_j)\|",
+        r"\max_{i\in\{1,\dots,S\},j\in\{0,\dots,T\}}\|\mathcal Z^{\phi(L)}(s_i,t_j)-\mathcal Z^\phi(s_i,t_j)\|",
         _FALSE,
         "None for the proposition: t* = t_0 for t > t_0, and t_0 can be added to the finite set; without it the bound has 6ε for 4ε.",
         (
@@ -42,10 +42,11 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
     (
         "d-prop9-29",
         Source(_9, "proof", "(29)", 22),
-        r"\|\mathcal Z^{\varphi(L)}(s',t')-\mathcal Z^{\varphi(L)}(s',t'')\| \le \varepsilon+\frac C{\varphi(L)}",
-        r"\|\mathcal Z^{\varphi(L)}(s',t')-\mathcal Z^{\varphi(L)}(s',t'')\| \le \varepsilon",
+        r"\|\mathcal Z^{\phi(L)}(s',t')-\mathcal Z^{\phi(L)}(s',t'')\| \le \varepsilon+\frac C{\phi(L)}",
+        r"\|\mathcal Z^{\phi(L)}(s',t')-\mathcal Z^{\phi(L)}(s',t'')\| \le \varepsilon",
         _OTHER,
-        "(31) too holds without C/φ(L), and the last display with C/φ(L) for 2C/φ(L), the edition sharpened.",
+        "The print holds, and gives away C/φ(L): (31) too holds without it, and the last display with C/φ(L) for 2C/φ(L), the edition "
+        "sharpened.",
         (
             "By hand: both sides are of the same layer, which moves at most at speed C, and |t' - t''| <= δ = ε/C.",
             "The sharpened last display holds on every family, and is attained to 0.2% on the one that parts as fast as it may.",
@@ -119,21 +120,6 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
             "Solutions of (54) with piecewise constant parameters meet the integral equation at s = 1 too, up to rounding.",
         ),
         "explain prop15.eq54",
-    ),
-    (
-        "d-lemma16-uniform",
-        Source(_16, "statement", "(54)", 36),
-        r"g \text{ is continuous and locally Lipschitz continuous in its first variable}",
-        r"g \text{ is continuous and Lipschitz continuous in } u \text{ near each } (u_0,r_0),"
-        r" \text{ with one constant for all } r \text{ near } r_0",
-        _UNSTATED,
-        "Read for each r by itself the assumption does not give uniqueness; likewise in Lemma 17, whose proof takes one constant C for "
-        "almost all r (an integrable one would do). Right sides f(u, Θ(r)) with bounded Θ meet the corrected one.",
-        (
-            "By hand: g(u, r) = 2u/r cut at ±2r is continuous, each g(., r) Lipschitz, g(0, r) = 0; U = as², |a| <= 1, solves (54) from 0.",
-            "Measured: the differences of four of these solutions are those of their integrals (hypothesis.one-constant).",
-        ),
-        "explain hypothesis.one-constant",
     ),
     (
         "d-lemma19-index",

@@ -11,7 +11,7 @@ The values of the figures are read off page 8 (`depthlimit.theory.paper.publishe
 * "The learning rate L × 10⁻²": iteration i of descent stands for the time i·10⁻² of (4), with an error of first order in the step. So
   T = 500 is the time 5 of (7).
 * Figure 2 has q = d = d', where F(x) = x at the start, and m = 64 for n = 50: Proposition 5 and Theorem 6 ask for q >= d + d' and for
-  m >= c₁n with c₁ >= 1024 (`prop5.eta-bound`), beside a bounded σ and trained A and B.
+  m >= c₁n with c₁ >= 1024 (`prop5.eta-bound`), beside |x_i| = √q, a bounded σ and trained A and B.
 """
 
 from __future__ import annotations
@@ -51,8 +51,22 @@ off_loss = quantity(
 ).symbol
 off_mean = quantity("off_mean", r"\Big|\log\frac{\text{drawn}}{\ell(0)/d}\Big|", (), "its distance from the mean over entries too").symbol
 loss_error = quantity("loss_error", r"\varepsilon_\ell", (), "error of reading the loss, relative", exact=True).symbol
+growth_early = quantity(
+    "growth_early", r"\ln\frac{\max_{k,t\le100}}{\max_{k,t\le50}}", (B_,), "growth of the label's maximum from iteration 50 to 100"
+).symbol
+growth_late = quantity("growth_late", r"\ln\frac{\max_{k,t\le450}}{\max_{k,t\le400}}", (B_,), "the same from iteration 400 to 450").symbol
+long_fall = quantity(
+    "long_fall", r"\tfrac1t\ln\frac{\ell(0)}{\ell(t)}", (B_,), "mean rate at which the published loss of Figure 2 falls"
+).symbol
+long_rate = quantity("long_rate", r"\mu", (), "its rate between the last two readings").symbol
+change_early = quantity(
+    "change_early", r"\max_k|\Delta Z_k|", (B_,), "change of the published entries from iteration 9,600 to 40,000"
+).symbol
+change_late = quantity("change_late", r"\max_k|\Delta Z_k|", (B_,), "the same from iteration 40,000 to 79,200").symbol
 long_m = quantity("long_m", "m", (), "width in Figure 2", exact=True).symbol
 long_n = quantity("long_n", "n", (), "samples in Figure 2", exact=True).symbol
+
+long_norms = quantity("long_norms", r"\max_i\|x_i\|-\min_i\|x_i\|", (), "range of the norms of the inputs in Figure 2").symbol
 
 _WITNESS, _SMALL = "figures-witness", "descent-witness"
 _LEFT = Source("Figure 1", "left", "", 8)
@@ -130,6 +144,17 @@ for _edition, _off, _tex, _what in (
         note="At L = 2 and 16 and nine iterations, on the network without 1/√m and 1/√q, with the draws of the authors' program.",
     )
 _claim(
+    "fig1.growth",
+    Source("Section 5.1", "large-depth limit", "", 8),
+    growth_late,
+    "<=",
+    growth_early,
+    "Over fifty iterations the maximum grows by a smaller factor late than early: more slowly than any exponential.",
+    r"\text{much slower pace than the exponential upper bound on } K",
+    note="That it does not fall with T lies in the maximum over t <= T. On the network without 1/√m and 1/√q, at L = 2 and 16.",
+    premises=("prop3.gap",),
+)
+_claim(
     "fig1.right-rate",
     Source("Figure 1", "right", "", 8),
     _away(colour_rate, sp.Integer(1)),
@@ -180,6 +205,26 @@ for _edition, _off, _tex, _what in (
         expect=_WITNESS if _edition == "as-printed" else None,
         note="A = B = I, so that F(x) = x at the start, where Section 3 has F = 0.",
     )
+_claim(
+    "fig2.decay",
+    _LONG,
+    long_fall,
+    ">=",
+    long_rate,
+    "The published loss falls at least as fast as (10) with the rate that it has at its end.",
+    r"\ell^L(t) \le e^{-\mu t}\,\ell^L(0)",
+    note="The slope in Figure 2 falls from 2.0 to 1.1 per 10,000 iterations and shows no last rate.",
+)
+_claim(
+    "fig2.settles",
+    _LONG,
+    change_late,
+    "<=",
+    change_early,
+    "The published entries of V and of W change less from 40,000 iterations to the end than from 9,600 to 40,000.",
+    r"\text{weights converge as } t \to \infty",
+    note="Of one depth alone no function is Lipschitz continuous or not.",
+)
 for _edition, _sides, _tex, _what in (
     ("as-printed", (long_m, ">=", 1024 * long_n), r"m \ge c_1n", "m is at least c₁n, of which c₁ >= 1024"),
     ("corrected", (1024 * long_n, ">=", long_m), r"m < 1024n \le c_1n", "m lies below c₁n for every σ and r"),
@@ -212,6 +257,23 @@ for _edition, _sides, _tex in (
         role=Role.HYPOTHESIS,
         expect=_WITNESS if _edition == "as-printed" else None,
         note="With q < d + d' the start has F(x) = x and a loss of its own.",
+    )
+
+for _edition, _sides, _tex, _what in (
+    ("as-printed", (long_norms, "=", sp.Integer(0)), r"\|x_i\|_2 = \sqrt q", "are equal, as Proposition 5 asks"),
+    ("corrected", (long_norms, ">=", sp.Integer(1)), r"\max_i\|x_i\|-\min_i\|x_i\| > 1", "of Gaussian inputs differ by more than 1"),
+):
+    _claim(
+        "section51.norms",
+        _LONG,
+        *_sides,
+        f"Figure 2: the norms of the inputs {_what}.",
+        _tex,
+        edition=_edition,
+        inputs="a-priori",
+        role=Role.HYPOTHESIS,
+        expect=_WITNESS if _edition == "as-printed" else None,
+        note="Theorem 6 asks for small labels besides; those of Figure 2 have the mean square 14.5.",
     )
 
 _SEEN = "By the published values: "
@@ -318,12 +380,14 @@ differ(
         "d-fig2-hypotheses",
         _LONG,
         r"m \text{ large enough to satisfy the assumptions of Theorem 6}",
-        r"m = 64 < c_1n,\quad q = 16 < d+d' = 32,\quad \sup|\sigma| = \infty,\quad A, B \text{ not trained}",
+        r"m = 64 < c_1n,\quad q = 16 < d+d' = 32,\quad \|x_i\|_2 \ne \sqrt q,\quad \sup|\sigma| = \infty,"
+        r"\quad A, B \text{ not trained}",
         "false as printed",
-        "Theorem 6 says nothing of Figure 2: what Proposition 5 assumes of the sizes q and m, of σ and of what is trained is not met.",
+        "Theorem 6 says nothing of Figure 2: what Proposition 5 assumes of the sizes q and m, of inputs, of σ and of what is trained is "
+        "not met, and labels are not small.",
         (
             "By hand: c₁ >= 1024r (prop5.eta-bound), so that n = 50 asks for m >= 51200; GELU is not bounded; Appendix E has q = d = d'.",
-            _RUN + "section51.width and section51.hidden-size are refuted at the sizes of Appendix E.",
+            _RUN + "section51.width, hidden-size and norms are refuted: the norms of inputs, √q = 4 there, range from 2.6 to 6.2.",
         ),
         _REPLAY,
     )

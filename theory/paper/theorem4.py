@@ -96,7 +96,8 @@ for _part, (_item, _equation, _tex, _what) in PARTS.items():
                 (_regime,),
                 f"The distance of {_what} from the limit of training tends to 0: a doubled depth leaves at most two thirds of it.",
                 _tex + r"\to 0",
-                note="Suprema over t are over the saved times, where both sides are known; over s they are over all of [0, 1].",
+                note="Two thirds lie between the 1/2 of 1/L and the 0.71 of L^{-1/2}. Suprema over t are over the saved times, where both "
+                "sides are known; over s they are over all of [0, 1].",
                 **_common,
             )
         )

@@ -52,7 +52,8 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
     (
         "d-thm14-pairs",
         Source(_14, "proof", "", 27),
-        r"\text{Corollary 12 with } \theta_k^L = (h_k^{\phi(L)}, Z_k^{\phi(L)}),\ g(p,(h,Z)) = \partial_1f(h,Z)p,\ a^L = p_{\phi(L)}",
+        r"\text{Corollary 12 with } \theta_k^L = (h_k^{\phi(L)}, Z_k^{\phi(L)}),\ g(p,(h,Z)) = \partial_1f(h,Z)p,\ "
+        r"a^L = 2(B^{\phi(L)})^\top(B^{\phi(L)}H^{\phi(L)}(1,\cdot)-y)",
         r"\text{Corollary 12 for } u_k = p_{\phi(L)-k} \text{ with } \theta_k^L = (h_{\phi(L)-k}^{\phi(L)}, Z_{\phi(L)-k+1}^{\phi(L)}),\ "
         r"\Theta(s) = (H^\phi(1-s), \mathcal Z^\phi(1-s)),\ g = \partial_1f(h,Z)^\top p",
         _FALSE,
@@ -114,10 +115,10 @@ for _id, _source, _printed, _corrected, _kind, _consequence, _evidence, _replay 
         "d-thm14-compact",
         Source(_14, "proof", "", 28),
         r"K_f \text{ the Lipschitz constant of } f \text{ on } E\times D,\ D \ni (\mathcal Z, A, B) \text{ compact}",
-        r"K_f \text{ that of } f \text{ on } E\times\{z: \|z\|\le M_Z\},\ D \text{ bounded, } M_Z = \sup_D\sup_s\|\mathcal Z(s)\|",
+        r"K_f \text{ that of } f \text{ on } E\times\{z: \|z\|\le M_Z\},\ M_Z = \sup_D\sup_s\|\mathcal Z(s)\|",
         _HARMLESS,
-        "D is a set of functions and matrices, f takes the values of these functions. A bounded D serves, so (42) is Lipschitz on balls, "
-        "which is what Picard's iteration in a space of infinite dimension uses.",
+        "None: D is a set of functions and matrices, f takes the values of these functions, and those of a compact D lie in a ball. A "
+        "bounded D serves as well, so (42) is Lipschitz on balls too, where page 14 asks for compacts.",
         (
             "f maps R^q × R^p, and D is a subset of 𝓑([0,1], R^p) × R^{q×d} × R^{d'×q}.",
             "The claims take K_f over the ball of all values of 𝒵 and 𝒵̃, and hold, with equality for f = zh.",

@@ -85,6 +85,24 @@ class StretchedAxis(PublishedRun):
         self.colours = self.colours**1.3
 
 
+class Exponential(PublishedRun):
+    """The largest gap of Figure 1 grows by the same factor, and then by a larger one, every fifty iterations."""
+
+    def values(self, measure: str) -> Array:
+        """exp of the square of the number of the curve, for the maximum."""
+        found = super().values(measure)
+        return np.exp(np.arange(found.shape[1]) ** 2 / 100) * found[:, :1] if measure == "max" else found
+
+
+class Unsettled(PublishedRun):
+    """The loss of Figure 2 stalls for a while, and its last lines are those of other iterations."""
+
+    def __init__(self, spec: Spec, arrays: ArrayStore) -> None:
+        super().__init__(spec, arrays)
+        loss = [[i, 1.8 if 0 < i < 80_000 * 0.9 else v] for i, v in self.long["loss"]]
+        self.long = {**self.long, "loss": loss, **{k: {**self.long[k], "79200": self.long[k]["9600"][::-1]} for k in "VW"}}
+
+
 def _run(name: str, kind: type[DescentRun] | type[PublishedRun], caught_by: str) -> Fault:
     def start(spec: Spec, store: ArrayStore) -> DescentRun | PublishedRun:
         return kind(spec, store)
@@ -104,6 +122,8 @@ FAULTS: tuple[Fault, ...] = (
     _run("figure-of-paper-network", PaperForPublished, "fig1.drawn[corrected"),
     _run("figure-layers-alone", LayersAlone, "fig1.drawn[corrected"),
     _run("figure-stretched-axis", StretchedAxis, "fig1.drawn[corrected fig1.drawn-rate[corrected fig1.right-rate[as-printed"),
+    _run("figure-exponential", Exponential, "fig1.growth[as-printed"),
+    _run("figure-2-unsettled", Unsettled, "fig2.decay[as-printed fig2.settles[as-printed"),
     claim_fault(
         "figure-2-sum-over-entries",
         "figures",
@@ -112,5 +132,6 @@ FAULTS: tuple[Fault, ...] = (
         lambda c: replace(c, lhs=section51.off_loss),
     ),
     claim_fault("figure-2-narrow", "figures", "section51.width[corrected,a-priori]", "c₁ is 1", lambda c: replace(c, lhs=section51.long_n)),
+    claim_fault("figure-2-norms", "figures", "section51.norms[corrected,a-priori]", "norms differ by more than 4", scaled(4)),
     claim_fault("figure-2-hidden-size", "figures", "section51.hidden-size[corrected,a-priori]", "q = 2d", scaled(2)),
 )
