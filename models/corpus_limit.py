@@ -41,6 +41,8 @@ STANDARD = (
     _general("sine", m=1),
     _general("perceptron", d=2),
     _general("perceptron", d=2, init={"kind": "affine", "seed": 2, "scale": 0.5, "slope": 0.0}),  # weight-tied
+    _general("perceptron", d=2, q=3, m=3, init=_GP, activation={"name": "sin"}, clip=SMOOTH),
+    _general("sine", d=2, m=1, init={**_GP, "length": 1.0}),
 )
 # a kink of the clip moves through s: after many steps in t 54 points leave an error of 1e-5
 DEEP = (_general("perceptron", rtol=1e-9, T=0.25, times=(0.0, 0.125, 0.25), clip={"kind": "radial", "radius": 0.2}),)

@@ -27,9 +27,10 @@ from depthlimit.models.branches import residual_branch
 from depthlimit.models.clip import project
 from depthlimit.models.data import ArrayStore, expect_shapes, inputs
 from depthlimit.models.general import Branch
+from depthlimit.models.initialisation import outer, smooth_vector
 from depthlimit.models.residual import transposed
 from depthlimit.models.rounding import U, euclid, frobenius, gamma
-from depthlimit.models.spec import AffineInit, ArraysInit, GeneralFlow, Spec
+from depthlimit.models.spec import AffineInit, ArraysInit, GaussianProcessInit, GeneralFlow, Spec
 from depthlimit.models.trajectory import Batch
 from depthlimit.theory.quantity import Array
 
@@ -50,6 +51,15 @@ def coefficients(spec: Spec, arrays: ArrayStore) -> dict[str, Array]:
     drawn = {name: random.standard_normal(shape) for name, shape in shapes.items()}
     sizes = {name: spec.init.slope if name == "Z1" else spec.init.scale for name in shapes}
     return {name: sizes[name] * a / np.linalg.norm(a) for name, a in drawn.items()}
+
+
+def initial(spec: Spec, arrays: ArrayStore) -> tuple[Array, Callable[[Array], Array], Array]:
+    """A_init (q,d), Z_init as s [S] -> [S p], and B_init (dout,q): affine in s, or a Gaussian process beside the paper's A and B."""
+    if isinstance(spec.init, GaussianProcessInit):
+        A, B = outer(spec)
+        return A, smooth_vector(spec.init, residual_branch(spec).p), B
+    c = coefficients(spec, arrays)
+    return c["A"], lambda s: c["Z0"] + s[:, None] * c["Z1"], c["B"]
 
 
 def forward(branch: Branch, params: Arrays, x: Array) -> tuple[Array, Array]:
@@ -109,10 +119,15 @@ class GeneralRun:
         self.spec, self.network, self.times = spec, spec.network(), np.array(spec.times)
         assert isinstance(spec.regime, GeneralFlow)
         self.branch, self.gain = residual_branch(spec), spec.regime.gain
-        self.coefficients = coefficients(spec, arrays)
-        c, L = self.coefficients, spec.L
-        start = {"A": c["A"], "Z": c["Z0"] + np.arange(1, L + 1)[:, None] / L * c["Z1"], "B": c["B"]}
+        self.arrays = arrays
+        A, Z, B = initial(spec, arrays)
+        start = {"A": A, "Z": Z(np.arange(1, spec.L + 1) / spec.L), "B": B}
         self.batch = Batch(spec, self.network, start, *inputs(spec, arrays))
+
+    @cached_property
+    def coefficients(self) -> dict[str, Array]:
+        """Of an affine initialisation."""
+        return coefficients(self.spec, self.arrays)
 
     def descent(self, g: Arrays) -> dict[str, Array]:
         """π of minus the gradients, L times that in Z: the right-hand side of (5)."""

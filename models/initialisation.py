@@ -109,6 +109,12 @@ def smooth_function(spec: Spec, arrays: ArrayStore) -> SmoothFunction:
     return SmoothFunction(lambda s: _fourier_factors(init, s), V, W)
 
 
+def smooth_vector(init: GaussianProcessInit, p: int) -> Callable[[Array], Array]:
+    """Z_init of a general residual network, s (S,) -> (S,p): entries are independent Gaussian processes."""
+    matrices = np.random.RandomState(init.seed).standard_normal((GP_TERMS, p, 1))
+    return lambda s: _combine(_gp_factors(init, s), matrices)[..., 0]
+
+
 def outer(spec: Spec) -> tuple[Array, Array]:
     """Section 3, page 3: A = (I, 0)ᵀ (q,d) and B = (0, I) (dout,q)."""
     return np.eye(spec.q, spec.d), np.eye(spec.dout, spec.q, spec.q - spec.dout)

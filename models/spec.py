@@ -313,7 +313,7 @@ class TrainingLimit(DepthLadder):
 
 
 class GeneralLimit(GeneralFlow):
-    """A general residual network in the same way."""
+    """A general residual network in the same way; init may be gp too, with the paper's A and B."""
 
     kind: Literal["general-limit"] = "general-limit"  # type: ignore[assignment]
     depths: tuple[int, ...]
@@ -533,7 +533,8 @@ class Spec(_Frozen):
             if self.regime.residual == "attention" and self.q % self.m:
                 raise ValueError(f"attention is on m tokens of q/m numbers, got q={self.q}, m={self.m}")
         general = isinstance(self.regime, GeneralFlow)
-        if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays"):
+        process = isinstance(self.regime, GeneralLimit) and self.init.kind == "gp"
+        if general != (self.init.kind == "affine") and (general, self.init.kind) != (True, "arrays") and not process:
             raise ValueError(f"regimes of general networks, and no other, need init affine or arrays, got {self.init.kind} for {kind}")
         if isinstance(self.regime, GeneralFlow) and self.regime.gain != 1 and self.clip is None:
             raise ValueError(f"a gain belongs to a clip, got gain {self.regime.gain} and no clip")

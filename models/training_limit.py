@@ -27,7 +27,7 @@ from depthlimit.models.chebyshev import basis, points, transform
 from depthlimit.models.clip import project
 from depthlimit.models.data import ArrayStore, inputs
 from depthlimit.models.general import Branch, Perceptron
-from depthlimit.models.general_run import coefficients
+from depthlimit.models.general_run import initial
 from depthlimit.models.initialisation import outer, smooth_function
 from depthlimit.models.rounding import euclid
 from depthlimit.models.spec import GeneralFlow, Spec
@@ -69,16 +69,14 @@ def problem(spec: Spec, arrays: ArrayStore) -> Problem:
     """
     x, y = inputs(spec, arrays)
     if isinstance(spec.regime, GeneralFlow):
-        c = coefficients(spec, arrays)
-        return Problem(
-            residual_branch(spec), c["A"], c["B"], lambda s: c["Z0"] + s[:, None] * c["Z1"], x, y, spec.network(), spec.regime.gain
-        )
+        A, Z, B = initial(spec, arrays)
+        return Problem(residual_branch(spec), A, B, Z, x, y, spec.network(), spec.regime.gain)
     smooth, (A, B) = smooth_function(spec, arrays), outer(spec)
 
-    def Z(s: Array) -> Array:
+    def both(s: Array) -> Array:
         return np.concatenate([part.reshape(len(s), -1) for part in smooth(s)], axis=1)
 
-    return Problem(Perceptron(spec.q, spec.m, spec.activation.model_dump()), A, B, Z, x, y, spec.network())
+    return Problem(Perceptron(spec.q, spec.m, spec.activation.model_dump()), A, B, both, x, y, spec.network())
 
 
 class ContinuousDepth:
