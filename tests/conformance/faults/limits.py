@@ -37,28 +37,17 @@ def _right(name: str) -> LimitRun:
 class WrongSign(ContinuousDepth):
     """The backward equation (44) with the sign of the print: +∂₁f for -∂₁f."""
 
-    def adjoint(self, H: Array, last: Array, Z: Array, B: Array) -> tuple[Array, Array]:
-        """P from s = 1 with the opposite sign."""
-        self.along, self.total = -self.along, -self.total
-        try:
-            return super().adjoint(H, last, Z, B)
-        finally:
-            self.along, self.total = -self.along, -self.total
+    def backward(self, jacobian: Array, P: Array) -> Array:
+        """The opposite sign."""
+        return -super().backward(jacobian, P)
 
 
 class NoTranspose(ContinuousDepth):
     """The backward equation (44) with ∂₁f for its transpose, as printed."""
 
-    def adjoint(self, H: Array, last: Array, Z: Array, B: Array) -> tuple[Array, Array]:
-        """P by the Jacobian itself."""
-        jacobian = self.problem.branch.state_jacobian(H, Z[:, None, :])
-        end = 2 * (last @ B.T - self.problem.y) @ B
-
-        def slope(P: Array) -> Array:
-            return np.asarray((jacobian @ P[..., :, None])[..., 0])
-
-        P = self._picard(end, self.total - self.along, slope)
-        return P, end + np.tensordot(self.total, slope(P), axes=1)
+    def backward(self, jacobian: Array, P: Array) -> Array:
+        """The Jacobian itself."""
+        return np.asarray((jacobian @ P[..., None])[..., 0])
 
 
 class AsPrinted(WrongSign, NoTranspose):
