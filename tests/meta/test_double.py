@@ -17,8 +17,6 @@ from depthlimit.models.measure.registry import Fields, measured
 from depthlimit.models.spec import Spec
 from depthlimit.theory.registry import quantities
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 
 @pytest.fixture(scope="module")
 def fields() -> Fields:
