@@ -59,7 +59,12 @@ def test_a_measure_of_what_theory_does_not_list_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["start", "clipped", "tight-ode", "iid", "ladder", "certificate", "general", "ball-diagonal", "long", "family-planar"]
+    "name",
+    [
+        *("start", "clipped", "tight-ode", "iid", "ladder", "certificate", "general", "ball-diagonal", "long", "family-planar"),
+        *("matrix-mean", "chain", "smooth-chain", "toys", "sum-norm", "cube", "relu-chains", "limit", "limit-general", "double"),
+        *("kernel-tanh", "kernel-one", "kernel-narrow", "kernel-copies", "map-plane", "map-sine", "map-perceptron"),
+    ],
 )
 def test_fields_have_the_axes_and_the_sign_that_theory_declares(name: str) -> None:
     """One run of each type; `signed` decides what SymPy may assume of a symbol."""

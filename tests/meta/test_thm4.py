@@ -14,25 +14,15 @@ from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import load
 from depthlimit.models.measure.extrapolate import limit, romberg
 from depthlimit.models.measure.limit_run import LimitRun, Peaks, Pieces, dominant, peaks, state_pieces, supremum, weight_pieces
-from depthlimit.models.measure.registry import Fields, measured
+from depthlimit.models.measure.registry import Fields
 from depthlimit.models.measure.training_limit import largest
 from depthlimit.models.spec import Spec
 from depthlimit.theory.quantity import Array
-from depthlimit.theory.registry import quantities
 
 
 def general() -> Fields:
     """The run that the planted faults are compared with."""
     return faults._fields("limit-general")
-
-
-def test_fields_have_the_axes_and_the_sign_that_theory_declares() -> None:
-    for quantity in (q for q in quantities().values() if measured(q.name, LimitRun)):
-        field = general()[quantity.name]
-        assert field.axes == quantity.axes, quantity.name
-        assert np.all(np.isfinite(field.radius)), quantity.name
-        if not (quantity.signed or field.vector):
-            assert np.all(field.values >= 0), quantity.name
 
 
 @pytest.mark.parametrize(
