@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from depthlimit.models.implementation import Arrays, Network
 from depthlimit.models.residual import Workspace
 from depthlimit.models.spec import BadInput
 from depthlimit.theory.quantity import Array
-
-if TYPE_CHECKING:
-    from depthlimit.models.compiled.implementation import RightHandSide
 
 NETWORKS = ("paper", "published")
 FIGURES = ("fig1-left", "fig1-right", "fig2", "limit")
@@ -135,7 +132,7 @@ def _small(full: Experiment) -> Experiment:
 
 def start(case: Experiment) -> tuple[Array, Array, Array]:
     """W(0) of one layer [m q], x [n q] and y [n q], the same for all depths and both networks."""
-    import torch  # it takes a second, and few need these draws
+    import torch
 
     generator = torch.Generator().manual_seed(case.seed)
     W = torch.randn(case.q, case.m, generator=generator)
@@ -162,8 +159,9 @@ def units(case: Experiment) -> Mapping[str, float]:
     return {"V": case.m**0.5, "W": case.q**0.5} if case.network == "published" else ONE
 
 
-def _kernel(spec: Network) -> RightHandSide:
-    from depthlimit.models.compiled.implementation import RightHandSide  # numba takes a second, and few train here
+def right_hand_side(spec: Network) -> Any:
+    """The compiled kernel; numba, as torch above, is imported by those who use it only."""
+    from depthlimit.models.compiled.implementation import RightHandSide
 
     return RightHandSide(spec)
 
@@ -172,7 +170,7 @@ def descend(
     spec: Network, params: Arrays, x: Array, y: Array, step: float, iterations: int, unit: Mapping[str, float], mean: float = 1.0
 ) -> Iterator[State]:
     """Gradient descent with learning rate L·step on the network whose parameters times `unit` and loss times `mean` are those of (3)."""
-    theta, out, answer = {k: params[k][None].copy() for k in "AVWB"}, Workspace(), _kernel(spec)
+    theta, out, answer = {k: params[k][None].copy() for k in "AVWB"}, Workspace(), right_hand_side(spec)
     for i in range(iterations + 1):
         slopes = answer("velocity", [theta[k] for k in "AVWB"], x[None], y[None], out)
         yield State(i, {k: theta[k][0] for k in "VW"}, float(slopes["loss"][0]) / mean, unit)
@@ -192,7 +190,7 @@ def flowed(case: Experiment, L: int) -> Iterator[State]:
     """The flow (4) at the times of the saved iterations."""
     _, x, y = start(case)
     spec, times = network(case, L), np.array([0.0, *(i * case.step for i in case.saved)])
-    found = flow.integrate(spec, parameters(case, L), x, y, times, at=_kernel(spec).rates(x, y))
+    found = flow.integrate(spec, parameters(case, L), x, y, times, at=right_hand_side(spec).rates(x, y))
     for j, i in enumerate((0, *case.saved)):
         yield State(i, {k: found[k][j] for k in "VW"}, float(found["loss"][j]), ONE)
 

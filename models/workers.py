@@ -7,6 +7,7 @@ run again without that method, and keeps apart what the implementation prints.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -64,6 +65,7 @@ def _start(implementation: tuple[str, str, list[str]], timeout: float | None, id
     """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(THREADS)
+    gc.freeze()  # what was imported stays: no collection need look through it again
     wanted = set(ids)
     _WORKER.clear()
     _WORKER.update(named=implementation, selected=[c for c in claims() if c.id in wanted], arrays=stored(Path(arrays)))

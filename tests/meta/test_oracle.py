@@ -108,6 +108,8 @@ def test_every_regime_that_asks_an_implementation_is_part_of_a_run() -> None:
         "general-long",
         "limit-map",
         "general-limit",
+        "descent",
+        "published-figure",
         "random-matrix",
         "kernel-matrix",
         "relu",
