@@ -8,6 +8,7 @@ take too long, some are measured and multiplied, which is said (`extrapolated`).
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ import torch
 from benchmarks.timing import Disagreement, rounding
 from depthlimit.models import flow
 from depthlimit.models.compiled.implementation import RightHandSide
-from depthlimit.models.residual import Workspace
+from depthlimit.models.experiment import ONE, descend
 
 DEPTHS = tuple(2**k for k in range(1, 15))
 SIZES = {"q": 16, "m": 32, "n": 100}
@@ -57,18 +58,16 @@ def authors(spec: Any, params: Any, x: Any, y: Any) -> tuple[Advance, Callable[[
 
 
 def ours(spec: Any, params: Any, x: Any, y: Any) -> tuple[Advance, Callable[[], Any]]:
-    """The same by the compiled kernel: the velocity of V and W is -L times their gradients."""
-    theta, out = {k: v[None].copy() for k, v in params.items()}, Workspace()
-    kernel, data = RightHandSide(spec), (x[None], y[None])
+    """The same by the compiled kernel."""
+    steps = descend(spec, params, x, y, STEP, sys.maxsize, ONE)
+    state = next(steps)
 
     def advance(iterations: int) -> None:
+        nonlocal state
         for _ in range(iterations):
-            slopes = kernel("velocity", [theta[k] for k in "AVWB"], *data, out)
-            for k in "VW":
-                slopes[k] *= STEP
-                theta[k] += slopes[k]
+            state = next(steps)
 
-    return advance, lambda: [theta[k][0] for k in "VW"]
+    return advance, lambda: [state.scaled[k] for k in "VW"]
 
 
 def _descent(advance: Advance, budget: float, iterations: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from depthlimit.models import general_run
 from depthlimit.models.branches import residual_branch
-from depthlimit.models.chebyshev import basis, points
+from depthlimit.models.chebyshev import integrals, picard, transform
 from depthlimit.models.clip import project
 from depthlimit.models.data import ArrayStore, expect_shapes, inputs
 from depthlimit.models.flow import Block, solve
@@ -35,8 +35,6 @@ from depthlimit.models.training_limit import ContinuousDepth, problem
 from depthlimit.theory.quantity import Array
 
 POINTS = 40
-_ITERATIONS = 200
-_SETTLED = 4 * np.finfo(float).eps
 
 
 class InDepth(Protocol):
@@ -237,24 +235,14 @@ class Continuum:
 
     def __init__(self, run: LimitMapRun, params: InDepth, N: int) -> None:
         self.run, self.params, self.N = run, params, N
-        self.s, self.integral = points(N)
-        self.inner, self.total = self.along(self.s), self.along(np.ones(1))[0]
+        self.s = transform(N)[0]
+        self.inner, self.total = integrals(self.s, N), integrals(np.ones(1), N)[0]
         self.Z = params.weights(self.s)
         self.start = run.x @ transposed(params.A)
 
-    def along(self, s: Array) -> Array:
-        """∫_0^s of values at the points [S N]; exactly 0 at s = 0."""
-        T = basis(s, self.N + 1) - (-1.0) ** np.arange(self.N + 1)
-        return np.asarray(T @ self.integral)
-
     def _picard(self, start: Array, matrix: Array, slope: Callable[[Array], Array]) -> Array:
-        u = np.broadcast_to(start, (self.N, *start.shape))
-        for _ in range(_ITERATIONS):
-            following = start + np.tensordot(matrix, slope(u), axes=1)
-            change, u = np.max(np.abs(following - u)), following
-            if change <= _SETTLED * np.max(np.abs(following)):
-                break
-        return np.asarray(slope(u))
+        """The slope of the solution."""
+        return np.asarray(slope(picard(start, matrix, slope)))
 
     @cached_property
     def _slopes(self) -> Array:
@@ -263,7 +251,7 @@ class Continuum:
 
     def moved(self, s: Array) -> Array:
         """H(s) - A x [S n q]."""
-        return np.tensordot(self.along(s), self._slopes, axes=1)
+        return np.tensordot(integrals(s, self.N), self._slopes, axes=1)
 
     def hidden(self, s: Array) -> Array:
         """H(s) [S n q]."""
@@ -301,14 +289,14 @@ class Continuum:
 
     def adjoint(self, s: Array, printed: bool = False) -> Array:
         """P(s) [S n q] of (44), corrected or as printed."""
-        return np.asarray(self.end + np.tensordot(self.total - self.along(s), self._backward[printed], axes=1))
+        return np.asarray(self.end + np.tensordot(self.total - integrals(s, self.N), self._backward[printed], axes=1))
 
     def gradient(self, s: Array) -> Array:
         """∂ℓ_i/∂H(s) [S n q] by forward mode: Φ(s)⁻ᵀ Φ(1)ᵀ 2Bᵀ(B H(1) - y), without (44)."""
         n, q = self.start.shape
         eye = np.broadcast_to(np.eye(q), (n, q, q))
         slopes = self._picard(eye, self.inner, lambda Phi: self._jacobian @ Phi)
-        Phi = eye + np.tensordot(self.along(np.append(s, 1.0)), slopes, axes=1)  # [S+1 n q q]
+        Phi = eye + np.tensordot(integrals(np.append(s, 1.0), self.N), slopes, axes=1)  # [S+1 n q q]
         end = np.einsum("nab,na->nb", Phi[-1], 2 * self.output[1] @ self.params.B)
         return np.asarray(np.linalg.solve(transposed(Phi[:-1]), np.broadcast_to(end, (len(s), n, q))[..., None])[..., 0])
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from depthlimit.models import flow
 from depthlimit.models.branches import residual_branch
-from depthlimit.models.chebyshev import basis, points, transform
+from depthlimit.models.chebyshev import basis, integrals, picard, points, transform
 from depthlimit.models.clip import project
 from depthlimit.models.data import ArrayStore, inputs
 from depthlimit.models.general import Branch, Perceptron
@@ -34,8 +34,6 @@ from depthlimit.models.spec import GeneralFlow, Spec
 from depthlimit.theory.quantity import Array
 
 Arrays = Mapping[str, Array]
-_ITERATIONS = 400  # Picard's k-th correction is below C^k/k! for the Lipschitz constant C of f: 400 serve for C up to about 140
-_SETTLED = 4 * np.finfo(float).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,43 +82,25 @@ class ContinuousDepth:
 
     def __init__(self, problem: Problem, N: int) -> None:
         self.problem, self.N = problem, N
-        self.s, integral = points(N)
-        self.transform = transform(N)[1]
-        self.along = basis(self.s, N + 1) @ integral  # ∫_0^s of values at the points [N N]
-        self.total = (basis(np.ones(1), N + 1) @ integral)[0]  # ∫_0^1 [N]
-
-    def _picard(self, start: Array, matrix: Array, slope: Callable[[Array], Array]) -> Array:
-        """u = start + matrix slope(u) at the points [N n q], from start [n q]; raises RuntimeError if the iteration does not settle."""
-        u = np.broadcast_to(start, (self.N, *start.shape))
-        with np.errstate(all="ignore"):  # what overflows is found below
-            for _ in range(_ITERATIONS):
-                following = start + (matrix @ slope(u).reshape(self.N, -1)).reshape(u.shape)
-                change, size = np.abs(following - u).max(), np.abs(following).max()
-                u = following
-                if not np.isfinite(size):
-                    break
-                if change <= _SETTLED * size:
-                    return np.asarray(u)
-        raise RuntimeError(
-            f"Picard's iteration on {self.N} points does not settle: the weights have grown too large for an equation in depth"
-        )
+        self.s, self.transform = transform(N)
+        self.along, self.total = integrals(self.s, N), integrals(np.ones(1), N)[0]
 
     def hidden(self, A: Array, Z: Array, x: Array) -> tuple[Array, Array]:
         """H at the points [N n q] and H(1) [n q] of (43), for x [n d]."""
         start, z = x @ A.T, Z[:, None, :]
-        H = self._picard(start, self.along, lambda u: self.problem.branch.value(u, z))
+        H = picard(start, self.along, lambda u: self.problem.branch.value(u, z))
         return H, start + np.tensordot(self.total, self.problem.branch.value(H, z), axes=1)
 
+    def backward(self, jacobian: Array, P: Array) -> Array:
+        """-∂P/∂s [N n q] from ∂₁f [N n q q], with the sign and the transpose that the print of (44) lacks."""
+        return np.asarray((P[..., None, :] @ jacobian)[..., 0, :])
+
     def adjoint(self, H: Array, last: Array, Z: Array, B: Array) -> tuple[Array, Array]:
-        """P at the points [N n q] and P(0) [n q] of (44), with the sign and the transpose that the print lacks."""
-        jacobian = self.problem.branch.state_jacobian(H, Z[:, None, :])  # [N n q q]
+        """P at the points [N n q] and P(0) [n q] of (44)."""
+        jacobian = self.problem.branch.state_jacobian(H, Z[:, None, :])
         end = 2 * (last @ B.T - self.problem.y) @ B
-
-        def slope(P: Array) -> Array:
-            return np.asarray((P[..., None, :] @ jacobian)[..., 0, :])
-
-        P = self._picard(end, self.total - self.along, slope)
-        return P, end + np.tensordot(self.total, slope(P), axes=1)
+        P = picard(end, self.total - self.along, lambda P: self.backward(jacobian, P))
+        return P, end + np.tensordot(self.total, self.backward(jacobian, P), axes=1)
 
     def gradient(self, params: Arrays) -> tuple[float, dict[str, Array]]:
         """The loss, and what stands inside π in (38)-(41), without its minus: the gradient for the inner product ∫<., .> ds in Z."""
@@ -172,15 +152,16 @@ class Trained:
         """A, Z and B at times[j]."""
         return {"A": self.A[j], "Z": self.Z[j], "B": self.B[j]}
 
-    def states(self, s: Array, x: Array) -> tuple[Array, Array]:
-        """H(s, t) [T S n q] and B H(1, t) [T n dout] for s [S] and x [n d]."""
-        N, integral = self.dynamics.N, points(self.dynamics.N)[1]
-        at, H, F = basis(s, N + 1) @ integral, [], []
-        for j in range(len(self.times)):
-            inner, last = self.dynamics.hidden(self.A[j], self.Z[j], x)
-            H.append(x @ self.A[j].T + np.tensordot(at, self.dynamics.problem.branch.value(inner, self.Z[j][:, None, :]), axes=1))
-            F.append(last @ self.B[j].T)
-        return np.stack(H), np.stack(F)
+    def states(self, x: Array) -> tuple[Array, Array]:
+        """Chebyshev coefficients of H(., t) [T N+1 n q], and H(1, t) [T n q], for x [n d]."""
+        integral, found = points(self.dynamics.N)[1], []
+        for A, Z in zip(self.A, self.Z, strict=True):
+            H, last = self.dynamics.hidden(A, Z, x)
+            series = np.tensordot(integral, self.dynamics.problem.branch.value(H, Z[:, None, :]), axes=1)
+            series[0] += x @ A.T
+            found.append((series, last))
+        series, last = (np.stack(v) for v in zip(*found, strict=True))
+        return series, last
 
 
 def train(problem: Problem, times: Array, N: int, rtol: float, dynamics: type[ContinuousDepth] = ContinuousDepth) -> Trained:
@@ -241,10 +222,9 @@ class Limit:
 def apart(one: Trained, other: Trained, samples: int = 65) -> dict[str, Array]:
     """Largest distances of two solutions per time [T]: Frobenius of A and B, Euclidean of Z and H at 0, 1 and Chebyshev points."""
     s = np.concatenate([[0.0], np.sort(points(samples)[0]), [1.0]])
-    x = one.dynamics.problem.x
-    H = one.states(s, x)[0] - other.states(s, x)[0]
+    H = [np.einsum("sj,tjnq->tsnq", basis(s, each.dynamics.N + 1), each.states(each.dynamics.problem.x)[0]) for each in (one, other)]
     ends = {k: euclid((getattr(one, k) - getattr(other, k)).reshape(len(one.times), -1)) for k in "AB"}
-    return {**ends, "Z": euclid(one.weights(s) - other.weights(s)).max(axis=1), "H": euclid(H).max(axis=(1, 2))}
+    return {**ends, "Z": euclid(one.weights(s) - other.weights(s)).max(axis=1), "H": euclid(H[0] - H[1]).max(axis=(1, 2))}
 
 
 def limit(

@@ -8,6 +8,15 @@ from typing import Any
 
 import pytest
 
+_SHARING = {  # modules whose tests look at the same runs, or need a GPU one after the other
+    "cuda": ("devices",),
+    "faults": ("faults", "registry", "thm4", "double"),
+    "diagnosis": ("diagnosis", "break"),
+    "oracle": ("oracle", "printed", "form"),
+    "readme": ("readme",),
+}
+_GROUPS = {f"test_{module}.py": group for group, modules in _SHARING.items() for module in modules}
+
 pytest_plugins = ["pytester"]  # the plugin's tests run pytest on small projects of their own
 
 
@@ -19,9 +28,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)
 def pytest_xdist_make_scheduler(config: pytest.Config) -> Generator[None, Any, Any]:
-    """One worker runs the tests that need a GPU, one after the other; by name, as the plugin's own hook says."""
+    """One worker runs the tests of a group, by the name of their module: of marks see the plugin's own hook."""
     scheduler = yield
     if config.option.dist == "loadgroup":
         split = scheduler._split_scope
-        scheduler._split_scope = lambda nodeid: "cuda" if "/test_devices.py::" in nodeid else split(nodeid)
+        scheduler._split_scope = lambda nodeid: _GROUPS.get(nodeid.partition("::")[0].rpartition("/")[2]) or split(nodeid)
     return scheduler

@@ -14,9 +14,9 @@ import numpy as np
 from depthlimit.models import backward, residual
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.flow import Block, solve
+from depthlimit.models.implementation import load
 from depthlimit.models.measure.instance import register_instance
 from depthlimit.models.measure.registry import measures
-from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.rounding import euclid, gamma
 from depthlimit.models.spec import Counterexamples, Spec
 from depthlimit.models.trajectory import Trajectory, realise
@@ -102,7 +102,7 @@ class CounterexamplesRun:
         """Z_k at 0 and T [2 L 2qm] and the loss there [2] of (3) trained by (4) from the paper's initialisation, or independent W_k."""
         b = realise(Spec.model_validate({**LAYERS, "L": L, "rtol": rtol}), ArrayStore())
         W = b.params["W"] if tied else np.random.RandomState(0).standard_normal(b.params["W"].shape)
-        run = NumpyImplementation().flow(b.network, {**b.params, "W": W}, b.x, b.y, np.array([0.0, b.spec.T]))
+        run = load("compiled").flow(b.network, {**b.params, "W": W}, b.x, b.y, np.array([0.0, b.spec.T]))
         return np.concatenate([run[k].reshape(2, L, -1) for k in "VW"], axis=-1), np.asarray(run["loss"])
 
     def trained(self, L: int, tied: bool, rtol: float) -> tuple[Array, Array]:

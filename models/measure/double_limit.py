@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from depthlimit.models.calls import call
 from depthlimit.models.chebyshev import basis
-from depthlimit.models.measure.double_limit_run import FINE, UNSCALED, DoubleRun
-from depthlimit.models.measure.extrapolate import slope
+from depthlimit.models.measure.double_limit_run import UNSCALED, DoubleRun
+from depthlimit.models.measure.extrapolate import romberg, slope
 from depthlimit.models.measure.limit_run import state_pieces, supremum, weight_pieces
 from depthlimit.models.measure.network import BT
 from depthlimit.models.measure.registry import measures
-from depthlimit.models.measure.training_limit import romberg
+from depthlimit.models.measure.training_limit import largest
 from depthlimit.models.rounding import U, euclid
 from depthlimit.theory.quantity import Array, Field, number
 
@@ -60,10 +59,9 @@ def tails(run: DoubleRun) -> Mapping[str, Field]:
 def slope_in_s(run: DoubleRun) -> Field:
     """Of the limit's interpolant; by Markov's inequality an error of a polynomial of degree N moves its slope on [0, 1] by 2N² times it."""
     found = run.limit.solution
-    derivative = 2 * chebyshev.chebder(np.moveaxis(found.coefficients, 1, 0))  # [N-1 T p]
-    speed = euclid(np.einsum("si,itp->tsp", chebyshev.chebvander(2 * FINE - 1, len(derivative) - 1), derivative))
+    speed, above = largest(found.coefficients, 1)
     off = 2 * found.dynamics.N**2 * (run.limit.error("Z") + 64 * U * euclid(found.Z).max(axis=1))
-    return Field(speed.max(axis=1), off + np.abs(np.diff(speed, axis=1)).max(axis=1), ("time",))
+    return Field(speed, off + above, ("time",))
 
 
 @measures("ends_end", "Z_end", "ends_double", "Z_double", on=DoubleRun)

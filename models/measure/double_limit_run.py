@@ -17,7 +17,6 @@ import numpy as np
 
 from depthlimit.models import flow, residual
 from depthlimit.models.calls import call
-from depthlimit.models.chebyshev import transform
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import Arrays, Implementation
 from depthlimit.models.measure.certificate import CertificateRun
@@ -27,14 +26,14 @@ from depthlimit.models.training_limit import ContinuousDepth, Limit, limit, prob
 from depthlimit.models.trajectory import BLOCKS, Batch, Trajectory, realise
 from depthlimit.theory.quantity import Array, Field
 
-FINE = np.linspace(0.0, 1.0, 129)
+_FINE = np.linspace(0.0, 1.0, 129)
 UNSCALED = 1e-8  # local tolerance of the control's flows; a hundred times that is what flows of the protocol are off at most
 _FRESH = 4
 _START = 8  # points of the limit at first: on the ball of a certificate weights are nearly polynomials of low degree in s
 
 
 class Weights(NamedTuple):
-    """A and B together [T C], Z at the layers [T L p] or, of the limit, on `FINE`, and errors [T]; without T: as t tends to infinity."""
+    """A and B together [T C], Z at the layers [T L p] or, of the limit, on `_FINE`, and errors [T]; without T: as t tends to infinity."""
 
     ends: Array
     ends_error: Array
@@ -94,7 +93,7 @@ class DoubleRun(CertificateRun):
             ends = np.concatenate([t.flowed[k][0].reshape(len(self.times), -1) for k in "AB"], axis=-1)
             Z = np.concatenate([t.flowed[k][0].reshape(len(self.times), t.network["L"], -1) for k in "VW"], axis=-1)
             out.append(Weights(ends, np.hypot(e["A"], e["B"]), Z, np.hypot(e["V"], e["W"])))
-        ends, Z = np.concatenate([a.reshape(len(a), -1) for a in (one.A, one.B)], axis=-1), one.weights(FINE)
+        ends, Z = np.concatenate([a.reshape(len(a), -1) for a in (one.A, one.B)], axis=-1), one.weights(_FINE)
         return [*out, Weights(ends, np.hypot(off("A"), off("B")), Z, off("Z") + 64 * U * euclid(Z).max(axis=-1))]
 
     @cached_property
@@ -153,9 +152,8 @@ class DoubleRun(CertificateRun):
     @cached_property
     def limit_states(self) -> tuple[Array, Array]:
         """Of the limit of training, at the inputs: Chebyshev coefficients of H(., t), all samples together [T N+1 nq], and B H(1, t)."""
-        points, matrix = transform(self.limit.solution.dynamics.N + 1)  # H is a polynomial of degree N
-        H, F = self.limit.solution.states(points, self.inputs)
-        return np.einsum("js,tsc->tjc", matrix, H.reshape(*H.shape[:2], -1)), F
+        H, last = self.limit.solution.states(self.inputs)
+        return H.reshape(*H.shape[:2], -1), np.einsum("tnq,toq->tno", last, self.limit.solution.B)
 
     def unscaled(self, L: int, times: Array) -> tuple[Array, Array]:
         """Outputs [T n dout] and loss [T] of (4) without the factor L, by NumPy."""

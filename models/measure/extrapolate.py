@@ -11,6 +11,18 @@ import numpy as np
 from depthlimit.theory.quantity import Array
 
 
+def romberg(values: Array, sign: float = -1.0) -> list[Array]:
+    """values [depths ...] on doubling depths, then with one power of 1/L removed after the other: [depths-j ...].
+
+    With sign 1, of radii of the values: those of all that.
+    """
+    table = [values]
+    while len(table[-1]) > 1:
+        factor = 2.0 ** len(table)
+        table.append((factor * table[-1][1:] + sign * table[-1][:-1]) / (factor - 1))
+    return table
+
+
 def limit(values: Array, radii: Array) -> tuple[float, float]:
     """Limit of values on doubling depths that have an expansion in 1/L, and its radius, by Romberg's table.
 
@@ -20,16 +32,13 @@ def limit(values: Array, radii: Array) -> tuple[float, float]:
 
     values, radii: [depths], at least 2.
     """
-    column, error = np.asarray(values, dtype=float), np.asarray(radii, dtype=float)
-    best = (2 * abs(float(column[-1] - column[-2])) + float(error[-1]), float(column[-1]))
-    for power in range(1, len(column) - 1):
-        factor = 2.0**power
-        following = (factor * column[1:] - column[:-1]) / (factor - 1)
-        error = (factor * error[1:] + error[:-1]) / (factor - 1)
-        correction = max(abs(float(following[-1] - column[-1])), abs(float(following[-1] - following[-2])))
-        best = min(best, (correction + float(error[-1]), float(following[-1])))
-        column = following
-    return best[1], best[0]
+    table, noise = romberg(np.asarray(values, dtype=float)), romberg(np.asarray(radii, dtype=float), 1.0)
+    found = [(2 * abs(float(values[-1] - values[-2])) + float(radii[-1]), float(values[-1]))]
+    for before, column, error in zip(table, table[1:-1], noise[1:], strict=False):
+        correction = max(abs(float(column[-1] - before[-1])), abs(float(column[-1] - column[-2])))
+        found.append((correction + float(error[-1]), float(column[-1])))
+    radius, value = min(found)
+    return value, radius
 
 
 def slope(values: Array, radii: Array) -> tuple[float, float]:

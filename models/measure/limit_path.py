@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depthlimit.models import flow
-from depthlimit.models.chebyshev import basis, points, transform
+from depthlimit.models.chebyshev import basis, integrals, transform
 from depthlimit.models.limit_map import Continuum, LimitMapRun
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import euclid
@@ -47,13 +47,13 @@ class At:
 
 def _paths(run: LimitMapRun, N: int, rtol: float) -> tuple[Array, Array, Array]:
     """Of A, Z at nine s and B [T-1 C]: change, integral and what its last coefficients hold, by a solution on N points."""
-    times, (s, integral) = np.array(run.spec.times), points(NODES)
+    times, (s, matrix) = np.array(run.spec.times), transform(NODES)
     inner = times[:-1, None] + np.diff(times)[:, None] * np.sort(s)
     stops = np.unique(np.concatenate([times, inner.ravel()]))
     solution = train(run.problem, stops, N, rtol, run.dynamics)
     saved = [At(solution, j) for j in np.searchsorted(stops, times)]
     slopes = [Continuum(run, At(solution, j), 2 * POINTS).descent(NINE) for j in np.searchsorted(stops, inner.ravel())]
-    total, tail = (basis(np.ones(1), NODES + 1) @ integral)[0][::-1], transform(NODES)[1][-2:, ::-1]
+    total, tail = integrals(np.ones(1), NODES)[0][::-1], matrix[-2:, ::-1]
     state = np.stack([np.concatenate([p.A.ravel(), p.weights(NINE).ravel(), p.B.ravel()]) for p in saved])
     slope = np.stack([np.concatenate([A, Z.ravel(), B]) for Z, A, B in slopes]).reshape(len(times) - 1, NODES, -1)
     width = np.diff(times)[:, None]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from depthlimit.models.chebyshev import basis, points
+from depthlimit.models.chebyshev import basis
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.flow import kinked
 from depthlimit.models.general_run import GeneralRun
@@ -214,29 +214,22 @@ class LimitRun:
     def error(self) -> dict[str, Array]:
         """Declared errors of the limit [T], of outputs too."""
         found = {k: self.limit.error(name) for k, name in zip("AZBh", "AZBH", strict=True)}
-        last = euclid(self.states[:, -1]).max(axis=1)
+        last = euclid(self.states[1]).max(axis=1)
         return {**found, "F": found["B"] * last + frobenius(self.limit.solution.B) * found["h"]}
 
     @cached_property
-    def states(self) -> Array:
-        """Chebyshev coefficients of H(., t), and H(1, t) in the last row [T N+2 n q]."""
-        solution, x, rows = self.limit.solution, self.batch.x, []
-        integral = points(solution.dynamics.N)[1]
-        for A, Z in zip(solution.A, solution.Z, strict=True):
-            inner, last = solution.dynamics.hidden(A, Z, x)
-            series = np.tensordot(integral, self.problem.branch.value(inner, Z[:, None, :]), axes=1)
-            series[0] += x @ A.T
-            rows.append(np.concatenate([series, last[None]]))
-        return np.stack(rows)
+    def states(self) -> tuple[Array, Array]:
+        """Chebyshev coefficients of H(., t) [T N+1 n q], and H(1, t) [T n q]."""
+        return self.limit.solution.states(self.batch.x)
 
     def distances(self, at: Network) -> dict[str, Sup]:
         """Suprema over s, t and samples of the distances of A and B together ("ends"), Z, h and F from the limit; excess is a radius."""
         solution, radius = self.limit.solution, {k: at.error[k] + self.error[k] for k in "AZBhF"}
         ends = np.hypot(frobenius(at.A - solution.A), frobenius(at.B - solution.B))
-        outputs = euclid(at.output - np.einsum("tnq,toq->tno", self.states[:, -1], solution.B))
+        outputs = euclid(at.output - np.einsum("tnq,toq->tno", self.states[1], solution.B))
         L, n = at.Z.shape[1], at.hidden.shape[2]
         weights = supremum(at.Z, self.weight_pieces(L), solution.coefficients)
-        each = [supremum(at.hidden[:, :, i], self.state_pieces(L), self.states[:, :-1, i]) for i in range(n)]
+        each = [supremum(at.hidden[:, :, i], self.state_pieces(L), self.states[0][:, :, i]) for i in range(n)]
         found = {
             "ends": exact(ends),
             "weights": weights,

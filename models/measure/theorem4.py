@@ -13,6 +13,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from depthlimit.models.calls import call
+from depthlimit.models.measure.extrapolate import romberg
 from depthlimit.models.measure.ladder import LadderRun
 from depthlimit.models.measure.registry import measures
 from depthlimit.models.rounding import euclid
@@ -21,12 +22,6 @@ from depthlimit.theory.quantity import Array, Field, number
 
 _DEGREE = 12  # trained weights at the times of a ladder are entire in s; on 16 nodes and more this degree is well conditioned
 _WEIGHT = 5.0  # 8/3 + 2 + 1/3: how far errors at the three depths spread to the limit
-
-
-def limits(values: Array) -> tuple[Array, Array]:
-    """Limits in 1/L of values [3 ...] at L, 2L and 4L, with one power removed and with two."""
-    once = 2 * values[1:] - values[:-1]
-    return once[1], (4 * once[1] - once[0]) / 3
 
 
 def series(weights: Array, degree: int) -> Array:
@@ -42,7 +37,7 @@ def trained_limits(run: LadderRun) -> Mapping[str, Field]:
     last = run.trained[-3:]
     nodes = int(run.depths[-3])
     hidden = [t.forward["hidden"][0, -1, :: t.network["L"] // nodes] for t in last]  # [nodes+1 n q] each
-    coarse, fine = limits(np.stack([h.reshape(nodes + 1, -1) for h in hidden]))
+    _, (*_, coarse), (fine,) = romberg(np.stack([h.reshape(nodes + 1, -1) for h in hidden]))
     rounding = max(float(np.linalg.norm(t.rounding.states[0, -1], axis=-1).max()) for t in last)
     # an error of the flow moves h by about as much relative to it; as in `successive.run_suprema`, 10 stands for its sensitivity
     relative = max(
@@ -52,9 +47,9 @@ def trained_limits(run: LadderRun) -> Mapping[str, Field]:
 
     s, degree = np.arange(nodes + 1) / nodes, min(nodes - 1, _DEGREE)
     found, outputs = [], []
-    for power, terms in ((1, degree), (0, max(degree - 2, 0))):
-        ends = {k: limits(np.stack([t.states[k][0, -1] for t in last]))[power] for k in "AB"}
-        inner = {k: limits(np.stack([series(t.states[k][0, -1], terms) for t in last]))[power] for k in "VW"}
+    for powers, terms in ((2, degree), (1, max(degree - 2, 0))):
+        ends = {k: romberg(np.stack([t.states[k][0, -1] for t in last]))[powers][-1] for k in "AB"}
+        inner = {k: romberg(np.stack([series(t.states[k][0, -1], terms) for t in last]))[powers][-1] for k in "VW"}
         answer = call(run.implementation, "neural_ode", run.batch.network, weights={**ends, **inner}, x=run.batch.x, s=s)
         found.append(answer["hidden"].reshape(nodes + 1, -1))
         outputs.append(answer["hidden"].reshape(nodes + 1, -1, run.spec.q)[-1] @ ends["B"].T)

@@ -14,7 +14,7 @@ from numpy.polynomial import chebyshev
 from depthlimit.models.chebyshev import basis
 from depthlimit.models.clip import supremum as clip_supremum
 from depthlimit.models.flow import kinked
-from depthlimit.models.measure.extrapolate import slope
+from depthlimit.models.measure.extrapolate import limit, romberg, slope
 from depthlimit.models.measure.instance import register_instance
 from depthlimit.models.measure.limit_run import (
     LimitRun,
@@ -40,39 +40,6 @@ register_instance(LimitRun)
 _RESOLVED = 0.1  # an order is read at the deepest two depths between which rounding moves it by no more
 _SAMPLES = 513  # points of [0, 1] at which a polynomial is looked at: its maximum lies within |f''|/8 of the square of their distance
 _B, _T = ("batch",), ("time",)
-
-
-def romberg(values: Array) -> list[Array]:
-    """values [depths ...] at doubling depths, then with one power of 1/L removed after the other: [depths-j ...]."""
-    table = [values]
-    while len(table[-1]) > 1:
-        factor = 2.0 ** len(table)
-        table.append((factor * table[-1][1:] - table[-1][:-1]) / (factor - 1))
-    return table
-
-
-def propagated(radii: Array) -> list[Array]:
-    """Radii of the same, of those of the values."""
-    table = [radii]
-    while len(table[-1]) > 1:
-        factor = 2.0 ** len(table)
-        table.append((factor * table[-1][1:] + table[-1][:-1]) / (factor - 1))
-    return table
-
-
-def extrapolated(values: Array, radii: Array) -> tuple[float, float]:
-    """The limit of numbers [depths] and its radius.
-
-    That is the larger of the last two corrections, from the column before and from the depth before, plus the noise, in the column where
-    it is smallest.
-    """
-    table, noise = romberg(values), propagated(radii)
-    found = [
-        (max(abs(float(b[-1] - a[-1])), abs(float(b[-1] - b[-2]))) + float(e[-1]), float(b[-1]))
-        for a, b, e in zip(table, table[1:-1], noise[1:], strict=False)
-    ]
-    radius, value = min(found)
-    return value, radius
 
 
 @measures(*(f"{kind}_{k}" for k in PARTS for kind in ("far", "near", "rate")), on=LimitRun)
@@ -104,8 +71,8 @@ def _limits(run: LimitRun) -> dict[str, Array]:
     """The same of the limit."""
     solution, T, L = run.limit.solution, len(run.times), int(run.depths[0])
     s = np.arange(L + 1) / L
-    H = np.einsum("sj,tjnq->tsnq", basis(s, run.states.shape[1] - 1), run.states[:, :-1])
-    F = np.einsum("tnq,toq->tno", run.states[:, -1], solution.B)
+    H = np.einsum("sj,tjnq->tsnq", basis(s, solution.dynamics.N + 1), run.states[0])
+    F = np.einsum("tnq,toq->tno", run.states[1], solution.B)
     ends = {k: getattr(solution, k).reshape(T, 1, -1) for k in "AB"}
     return {**ends, "Z": solution.weights(s[1:]), "h": H.reshape(T, L + 1, -1), "F": F}
 
@@ -122,7 +89,7 @@ def richardson(run: LimitRun) -> Mapping[str, Field]:
     for k in names:
         table = romberg(np.stack([blocks[k] for blocks in each]))
         own = np.array([factor.get(k, 1.0) * float(at.error[k].max()) for at in run.networks])
-        declared, noise = factor.get(k, 1.0) * float(run.error[k].max()), propagated(own)
+        declared, noise = factor.get(k, 1.0) * float(run.error[k].max()), romberg(own, 1.0)
         errors = [euclid(rows - limits[k]).max(axis=(1, 2)) for rows in table]
         for j in (1, 2, 3):
             relative = (noise[j] + declared) / errors[j]
@@ -163,11 +130,11 @@ def constants(run: LimitRun) -> Mapping[str, Field]:
                 pieces, own, parts = weight_pieces(L), np.arange(1, L + 1) / L, [(at.Z, solution.coefficients)]
             else:
                 pieces, own = state_pieces(L), np.arange(L + 1) / L
-                parts = [(at.hidden[:, :, i], run.states[:, :-1, i]) for i in range(run.spec.n)]
+                parts = [(at.hidden[:, :, i], run.states[0][:, :, i]) for i in range(run.spec.n)]
             each = joined([_first_order(rows, own, pieces, series) for rows, series in parts])
             first.append(each.wider(float((at.error[error] + run.error[error]).max())).times(L))
         for ladder in (_times_depth(run, run.ladder[name]), first):
-            value, radius = extrapolated(*dominant(ladder))
+            value, radius = limit(*dominant(ladder))
             values.append(value)
             radii.append(radius)
     found = [Field(np.array(values[i::2]), np.array(radii[i::2]), _B) for i in (0, 1)]
@@ -180,7 +147,7 @@ def declared(run: LimitRun) -> Mapping[str, Field]:
     solution = run.limit.solution
     kinks = kinked(run.problem.network)
     sizes = {"A": frobenius(solution.A), "Z": euclid(solution.Z).max(axis=1), "B": frobenius(solution.B)}
-    sizes["h"] = euclid(run.states[:, -1]).max(axis=1)
+    sizes["h"] = euclid(run.states[1]).max(axis=1)
     relative = [float(run.error[k].max() / max(sizes[k].max(), 1e-300)) for k in "AZBh"]
     steep = []
     for j in range(len(run.times)):
@@ -234,7 +201,7 @@ def lipschitz(run: LimitRun) -> Mapping[str, Field]:
         gap, speed, error = euclid(np.diff(at.Z, axis=1)), euclid(at.speed), float(at.error["Z"].max())
         gaps.append(peaks(gap).wider(np.sqrt(2) * error).times(L))
         speeds.append(peaks(speed).wider(100 * error))
-    pairs = [extrapolated(*dominant(found)) for found in (gaps, speeds)]
+    pairs = [limit(*dominant(found)) for found in (gaps, speeds)]
     (along, more), (fast, extra) = largest(run.limit.solution.coefficients, 1), largest(_speeds(run), 0)
     late, quick = (int(np.argmax(v)) for v in (along, fast))
     sizes = [float(along[late]), float(fast[quick])]

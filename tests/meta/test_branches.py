@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import mpmath
@@ -17,6 +16,7 @@ from depthlimit.models.data import ArrayStore
 from depthlimit.models.general import Branch, Perceptron
 from depthlimit.models.general_run import GeneralRun
 from depthlimit.models.measure.branches import defined
+from depthlimit.models.measure.extrapolate import romberg
 from depthlimit.models.spec import Spec
 from depthlimit.models.training_limit import limit, problem
 from depthlimit.theory.quantity import Array
@@ -268,13 +268,10 @@ def test_networks_of_attention_extrapolated_in_depth_agree_with_the_limit_of_tra
     )
     solved = limit(problem(spec, ArrayStore()), np.array(spec.times), start=8)
     assert max(float(solved.error(k).max()) for k in "ABZH") < 1e-9
-    there, errors = solved.solution.weights(np.arange(1, 7) / 6)[-1], []
-    values = []
+    there, values = solved.solution.weights(np.arange(1, 7) / 6)[-1], []
     for L in (6, 12, 24):
         run = GeneralRun(spec.model_copy(update={"L": L}), ArrayStore())
         values.append(run.flow["Z"][0, -1, L // 6 - 1 :: L // 6])
-    for level in (1, 2, 3):
-        errors.append(float(np.abs(values[-1] - there).max()))
-        values = [(2**level * fine - coarse) / (2**level - 1) for coarse, fine in pairwise(values)]
+    errors = [float(np.abs(column[-1] - there).max()) for column in romberg(np.stack(values))]
     assert errors[1] < errors[0] / 50, errors
     assert errors[2] < min(errors[1] / 10, 1e-7), errors

@@ -15,8 +15,6 @@ from depthlimit.conformance.faults.planted import path
 from depthlimit.models.implementation import load
 from depthlimit.theory.registry import claims
 
-pytestmark = pytest.mark.xdist_group("diagnosis")
-
 
 def depthlimit_break(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["depthlimit", "break", *arguments])

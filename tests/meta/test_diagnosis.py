@@ -20,7 +20,6 @@ from depthlimit.models.implementation import Array, Arrays, Network
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.workers import single_threaded
 
-pytestmark = pytest.mark.xdist_group("diagnosis")  # planted faults are asked once per process
 PLANTED = [fault for fault in FAULTS if fault.implementation is not None]
 
 

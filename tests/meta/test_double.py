@@ -12,12 +12,8 @@ from depthlimit.models.certificate import certify
 from depthlimit.models.corpus_double import QUICK
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.measure.double_limit import richardson
-from depthlimit.models.measure.double_limit_run import DoubleRun
-from depthlimit.models.measure.registry import Fields, measured
+from depthlimit.models.measure.registry import Fields
 from depthlimit.models.spec import Spec
-from depthlimit.theory.registry import quantities
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +28,6 @@ def test_all_powers_but_the_last_are_removed() -> None:
     value, correction = richardson(3 + 2 / L + 5 / L**2)
     np.testing.assert_allclose(value, 3, rtol=1e-14)
     np.testing.assert_allclose(correction, 5 / 128, rtol=1e-12)
-
-
-def test_fields_have_the_axes_and_the_sign_that_theory_declares(fields: Fields) -> None:
-    for quantity in (q for q in quantities().values() if measured(q.name, DoubleRun) and "double_limit" in _module(q.name)):
-        field = fields[quantity.name]
-        assert field.axes == quantity.axes, quantity.name
-        assert quantity.signed or field.vector or np.all(field.values >= 0) or quantity.name.startswith("slope"), quantity.name
-
-
-def _module(name: str) -> str:
-    from depthlimit.models.measure.registry import _MEASURES
-
-    return next(f.__module__ for kind, f in _MEASURES[name] if issubclass(DoubleRun, kind))
 
 
 def test_both_orders_and_the_ode_agree_far_below_the_distance_of_the_deepest_network(fields: Fields) -> None:

@@ -13,7 +13,6 @@ from depthlimit.conformance.subject import Subject, plan_of, wrong
 from depthlimit.models import torch_implementation
 from depthlimit.models.strategies import specs
 
-pytestmark = pytest.mark.xdist_group("oracle")
 LOADED = (recorder, torch_implementation)  # pytester forgets what a run in this process imports first, and torch cannot be imported twice
 CHECKS = ("--pyargs", "depthlimit.conformance", "-p", "no:cacheprovider", "--depthlimit-implementation")
 BAD = '''

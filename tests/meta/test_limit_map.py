@@ -14,10 +14,9 @@ from depthlimit.models.check import check, run
 from depthlimit.models.corpus_limit_map import STANDARD
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.limit_map import LimitMapRun, pieces, state_at
-from depthlimit.models.measure.registry import Fields, measured
+from depthlimit.models.measure.registry import Fields
 from depthlimit.models.reference import NumpyImplementation
 from depthlimit.models.spec import BadInput, Spec
-from depthlimit.theory.registry import quantities
 
 S = np.linspace(0, 1, 5)
 CONSTANT = Spec.model_validate(
@@ -137,17 +136,6 @@ def test_the_printed_backward_equation_of_a_scalar_has_another_limit() -> None:
         solution = sp.exp(sign * z * (s - 1))
         assert sp.simplify(sp.diff(solution, s) - sign * z * solution) == 0 and solution.subs(s, 1) == 1
         assert (sp.simplify(solution - sp.exp(z * (1 - s))) == 0) is right
-
-
-@pytest.mark.parametrize("name", ["map-plane", "map-sine", "map-perceptron"])
-def test_fields_have_the_axes_and_the_sign_that_theory_declares(name: str) -> None:
-    found = run(SPECS[name], NumpyImplementation())
-    fields = Fields(found)
-    for quantity in (q for q in quantities().values() if measured(q.name, type(found))):
-        field = fields[quantity.name]
-        assert field.axes == quantity.axes and np.all(np.isfinite(field.radius)), quantity.name
-        if not (quantity.signed or field.vector):
-            assert np.all(field.values >= 0), quantity.name
 
 
 @pytest.mark.parametrize("spec", STANDARD, ids=lambda spec: spec.regime.residual)

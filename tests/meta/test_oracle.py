@@ -21,8 +21,6 @@ from depthlimit.models.workers import tried
 from depthlimit.theory import judgement as J
 from depthlimit.theory.registry import claims
 
-pytestmark = pytest.mark.xdist_group("oracle")
-
 WRONG = '''
 import os, time
 from depthlimit.models.reference import NumpyImplementation

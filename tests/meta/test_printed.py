@@ -17,8 +17,6 @@ from depthlimit.models.calls import PATIENCE
 from depthlimit.models.printed import KEPT, shortened
 from depthlimit.models.verify import Plan, prepare, run, status
 
-pytestmark = pytest.mark.xdist_group("oracle")
-
 TALKING = '''
 import ctypes, os, signal, sys, time, warnings
 from depthlimit.models.reference import NumpyImplementation

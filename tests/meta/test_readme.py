@@ -246,7 +246,6 @@ def update() -> None:
 # --- tests
 
 
-@pytest.mark.xdist_group("readme")
 @pytest.mark.parametrize("document", RUN, ids=lambda path: path.name)
 def test_every_block_of_a_document_prints_what_stands_below_it(document: Path, tmp_path: Path) -> None:
     session = Session(tmp_path)

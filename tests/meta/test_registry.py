@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from depthlimit.conformance.faults import SPECS
+from depthlimit.conformance import faults
 from depthlimit.models import activations, check
 from depthlimit.models.corpus import WITNESSES, corpus
-from depthlimit.models.measure.registry import Fields, measured, measures
-from depthlimit.models.reference import NumpyImplementation
+from depthlimit.models.measure.registry import measured, measures
 from depthlimit.models.strategies import GENERATED, SMOOTH
 from depthlimit.reports.formulas import computed, definition, from_tex
 from depthlimit.theory import registry
@@ -59,15 +58,18 @@ def test_a_measure_of_what_theory_does_not_list_is_refused() -> None:
         measures("unheard_of", on=int)(lambda run: run)
 
 
-@pytest.mark.xdist_group("faults")
 @pytest.mark.parametrize(
-    "name", ["start", "clipped", "tight-ode", "iid", "ladder", "certificate", "general", "ball-diagonal", "long", "family-planar"]
+    "name",
+    [
+        *("start", "clipped", "tight-ode", "iid", "ladder", "certificate", "general", "ball-diagonal", "long", "family-planar"),
+        *("matrix-mean", "chain", "smooth-chain", "toys", "sum-norm", "cube", "relu-chains", "limit", "limit-general", "double"),
+        *("kernel-tanh", "kernel-one", "kernel-narrow", "kernel-copies", "map-plane", "map-sine", "map-perceptron"),
+    ],
 )
 def test_fields_have_the_axes_and_the_sign_that_theory_declares(name: str) -> None:
     """One run of each type; `signed` decides what SymPy may assume of a symbol."""
-    run = check.run(SPECS[name], NumpyImplementation())
-    fields = Fields(run)
-    for quantity in (q for q in QUANTITIES.values() if measured(q.name, type(run))):
+    fields = faults._fields(name)
+    for quantity in (q for q in QUANTITIES.values() if measured(q.name, type(fields.run))):
         field = fields[quantity.name]
         assert field.axes == quantity.axes, quantity.name
         assert np.all(np.isfinite(field.radius)) or np.isinf(field.values).any(), quantity.name

@@ -1,4 +1,4 @@
-"""Limits in the depth: sequences made by hand, and a network whose limit is known."""
+"""Limits in the depth: a polynomial made by hand, and a network whose limit is known."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from depthlimit.models.check import run
 from depthlimit.models.corpus import LADDERS
 from depthlimit.models.corpus_long import LADDER
 from depthlimit.models.measure.registry import Fields
-from depthlimit.models.measure.theorem4 import limits, series
+from depthlimit.models.measure.theorem4 import series
 from depthlimit.models.reference import NumpyImplementation
-
-
-def test_two_powers_of_the_depth_are_removed() -> None:
-    """3 + 2/L + 5/L² at L = 4, 8, 16; with one power removed 5/L² leaves -5/(8·16)."""
-    L = np.array([[4.0], [8.0], [16.0]])
-    once, twice = limits(3 + 2 / L + 5 / L**2)
-    np.testing.assert_allclose(twice, 3, rtol=1e-14)
-    np.testing.assert_allclose(once, 3 - 5 / 128, rtol=1e-14)
 
 
 def test_weights_become_the_polynomial_that_they_sample() -> None:

@@ -70,7 +70,7 @@ Z_double = measured(
 )
 _SLOPE = "extrapolated slope in L of the largest distance from the limit of training, over all saved t"
 slope_ends, slope_Z, slope_h, slope_F = (
-    measured(f"slope_{name}_limit", rf"\text{{slope of }}\sup_t{tex}", "", f"{_SLOPE}, of {of}", local=False)
+    measured(f"slope_{name}_limit", rf"\text{{slope of }}\sup_t{tex}", "", f"{_SLOPE}, of {of}", local=False, signed=True)
     for name, tex, of in (
         ("ends", r"\|(A,B)^L-(A,B)\|", "A and B"),
         ("Z", r"{}_{,s}\|\mathcal Z^L-\mathcal Z\|", "Z, by (8)"),
@@ -99,6 +99,7 @@ slope_unscaled = measured(
     "",
     "extrapolated slope in L of the outputs at one time, without the factor L",
     local=False,
+    signed=True,
 )
 F_unscaled = measured(
     "F_unscaled", r"\lim_tF^L(x_i;t)", "BNC", "outputs of each depth when the loss is gone, without the factor L", local=False

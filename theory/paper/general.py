@@ -17,10 +17,10 @@ B_, T_, L_, N_, C_ = "batch", "time", "layer", "sample", "component"
 REGIMES = ("general-flow",)
 
 
-def measured(name: str, latex: str, axes: str, meaning: str, *, exact: bool = False, local: bool = True) -> sp.Symbol:
+def measured(name: str, latex: str, axes: str, meaning: str, *, exact: bool = False, local: bool = True, signed: bool = False) -> sp.Symbol:
     """A quantity on axes abbreviated by their letters, as in "BTLN"."""
     names = {"B": B_, "T": T_, "L": L_, "N": N_, "C": C_}
-    return quantity(name, latex, tuple(names[a] for a in axes), meaning, exact=exact, local=local).symbol
+    return quantity(name, latex, tuple(names[a] for a in axes), meaning, exact=exact, local=local, signed=signed).symbol
 
 
 f_value = measured("f_value", "f(h_k,Z_{k+1})", "BTLNC", "the residual branch, k = 0..L-1")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from depthlimit.conformance import faults
+from depthlimit.conformance.faults.limits import NoTranspose
 from depthlimit.conformance.faults.planting import Fault, Faulty, claim_fault, scaled
 from depthlimit.models import corpus_double
 from depthlimit.models.data import ArrayStore
@@ -31,21 +31,6 @@ class ForgottenL(Faulty):
     def velocity(self, spec: Network, params: Arrays, x: Array, y: Array) -> dict[str, Array]:
         """(4) with -∂ℓ/∂Z."""
         return {k: v / spec["L"] if k in "VW" else v for k, v in super().velocity(spec, params, x, y).items()}
-
-
-class Untransposed(ContinuousDepth):
-    """The backward equation of the limit has ∂₁f for its transpose."""
-
-    def adjoint(self, H: Array, last: Array, Z: Array, B: Array) -> tuple[Array, Array]:
-        """(44) as it is printed, but for its sign."""
-        jacobian, total, along = self.problem.branch.state_jacobian(H, Z[:, None, :]), self.total, self.along
-        end = 2 * (last @ B.T - self.problem.y) @ B
-
-        def slope(P: Array) -> Array:
-            return np.asarray((jacobian @ P[..., None])[..., 0])
-
-        P = self._picard(end, total - along, slope)
-        return P, end + np.tensordot(total, slope(P), axes=1)
 
 
 class Halved(ContinuousDepth):
@@ -129,7 +114,7 @@ _CLAIMS: tuple[tuple[str, str, Callable[[Claim], Claim]], ...] = (
 )
 FAULTS: tuple[Fault, ...] = (
     _run("networks-without-L", ForgottenL, _networks, "depths-decay rate-ends rate-Z rate-h"),
-    _run("limit-untransposed", Untransposed, _limit(Untransposed), "order-Z rate-Z hidden"),
+    _run("limit-untransposed", NoTranspose, _limit(NoTranspose), "order-Z rate-Z hidden"),
     _run("limit-half-B", Halved, _limit(Halved), "order-ends rate-ends"),
     Fault("control-with-L", "The control keeps the factor L.", ("double",), (_CONTROL.format("depth-first"),), runs=_kept),
     claim_fault("control-half-labels", "double", _CONTROL.format("time-first"), "half of the labels", scaled(sp.Rational(1, 2))),

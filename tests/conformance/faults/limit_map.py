@@ -9,12 +9,12 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
+from depthlimit.conformance.faults import limits
 from depthlimit.conformance.faults.planting import Fault, claim_fault, scaled
 from depthlimit.models import general_run
 from depthlimit.models.corpus_limit_map import LIMIT_MAPS, TRAINED
 from depthlimit.models.limit_map import LimitMapRun, Piece
 from depthlimit.models.spec import Spec
-from depthlimit.models.training_limit import Arrays, ContinuousDepth
 from depthlimit.theory.claim import Claim
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper import thm14_steps as S
@@ -180,48 +180,22 @@ class FrozenWeights(LimitMapRun):
         return other.reference
 
 
-class _PrintedDepth(ContinuousDepth):
-    def adjoint(self, H: Array, last: Array, Z: Array, B: Array) -> tuple[Array, Array]:
-        """By ∂P/∂s = ∂₁f P."""
-        J = self.problem.branch.state_jacobian(H, Z[:, None, :])
-        end = 2 * (last @ B.T - self.problem.y) @ B
-
-        def slope(P: Array) -> Array:
-            return -np.asarray(np.einsum("...ab,...b->...a", J, P))
-
-        P = self._picard(end, self.total - self.along, slope)
-        return P, end + np.tensordot(self.total, slope(P), axes=1)
-
-
 class TrainedAsPrinted(LimitMapRun):
     """Continuous depth is trained with the backward ODE as printed."""
 
-    dynamics = _PrintedDepth
-
-
-class _SumDepth(ContinuousDepth):
-    def gradient(self, params: Arrays) -> tuple[float, dict[str, Array]]:
-        """n times the gradients."""
-        loss, g = super().gradient(params)
-        return loss, {k: len(self.problem.x) * v for k, v in g.items()}
+    dynamics = limits.AsPrinted
 
 
 class TrainedOnTheSum(LimitMapRun):
     """Continuous depth is trained on the sum of samples, not on their mean."""
 
-    dynamics = _SumDepth
-
-
-class _UnclippedDepth(ContinuousDepth):
-    def descent(self, g: Arrays) -> dict[str, Array]:
-        """-∇ℓ."""
-        return {k: -v for k, v in g.items()}
+    dynamics = limits.NoMean
 
 
 class TrainedUnclipped(LimitMapRun):
-    """Continuous depth is trained without the clip."""
+    """Continuous depth is trained without the clip of Z."""
 
-    dynamics = _UnclippedDepth
+    dynamics = limits.NoClip
 
 
 _PRINTED, _A, _I, _ALONG, _EXPLICIT = (

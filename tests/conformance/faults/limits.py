@@ -6,18 +6,17 @@ Whatever is right in a run is that of the right one: a wrong limit meets the rig
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from depthlimit.conformance import faults
 from depthlimit.conformance.faults.planting import Fault, claim_fault, scaled
 from depthlimit.models import corpus_limit
 from depthlimit.models.clip import project
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.general_run import GeneralRun
-from depthlimit.models.implementation import load
 from depthlimit.models.measure.limit_run import LimitRun, Pieces
 from depthlimit.models.spec import Spec
 from depthlimit.models.training_limit import ContinuousDepth
@@ -29,36 +28,20 @@ _NETWORKS, _GENERAL = SPECS
 Params = Mapping[str, Array]
 
 
-@cache
-def _right(name: str) -> LimitRun:
-    return LimitRun(SPECS[name], ArrayStore(), load("compiled"))
-
-
 class WrongSign(ContinuousDepth):
     """The backward equation (44) with the sign of the print: +∂₁f for -∂₁f."""
 
-    def adjoint(self, H: Array, last: Array, Z: Array, B: Array) -> tuple[Array, Array]:
-        """P from s = 1 with the opposite sign."""
-        self.along, self.total = -self.along, -self.total
-        try:
-            return super().adjoint(H, last, Z, B)
-        finally:
-            self.along, self.total = -self.along, -self.total
+    def backward(self, jacobian: Array, P: Array) -> Array:
+        """The opposite sign."""
+        return -super().backward(jacobian, P)
 
 
 class NoTranspose(ContinuousDepth):
     """The backward equation (44) with ∂₁f for its transpose, as printed."""
 
-    def adjoint(self, H: Array, last: Array, Z: Array, B: Array) -> tuple[Array, Array]:
-        """P by the Jacobian itself."""
-        jacobian = self.problem.branch.state_jacobian(H, Z[:, None, :])
-        end = 2 * (last @ B.T - self.problem.y) @ B
-
-        def slope(P: Array) -> Array:
-            return np.asarray((jacobian @ P[..., :, None])[..., 0])
-
-        P = self._picard(end, self.total - self.along, slope)
-        return P, end + np.tensordot(self.total, slope(P), axes=1)
+    def backward(self, jacobian: Array, P: Array) -> Array:
+        """The Jacobian itself."""
+        return np.asarray((jacobian @ P[..., None])[..., 0])
 
 
 class AsPrinted(WrongSign, NoTranspose):
@@ -164,9 +147,14 @@ class Midpoints(ContinuousDepth):
         self.total = np.full(N, 1 / N)
 
 
+def _right(spec: Spec) -> LimitRun:
+    run: LimitRun = faults._fields(next(name for name, known in SPECS.items() if known == spec)).run
+    return run
+
+
 def _limit(kind: type[ContinuousDepth]) -> Callable[[Spec, ArrayStore], LimitRun]:
     def run(spec: Spec, store: ArrayStore) -> LimitRun:
-        right = _right(next(name for name, known in SPECS.items() if known == spec))
+        right = _right(spec)
         found = LimitRun(spec, store, right.implementation)
         found.dynamics, found.most = kind, 36  # where points do not help, there is no need of many
         vars(found)["networks"] = right.networks
@@ -179,7 +167,7 @@ def _network(**changes: Any) -> Callable[[Spec, ArrayStore], LimitRun]:
     """Parts of the run replaced, the limit that of the right one."""
 
     def run(spec: Spec, store: ArrayStore) -> LimitRun:
-        right = _right(next(name for name, known in SPECS.items() if known == spec))
+        right = _right(spec)
         found = type("Wrong", (LimitRun,), changes)(spec, store, right.implementation)
         vars(found).update({k: getattr(right, k) for k in ("limit", *(() if "trained" in changes else ("networks",)))})
         return found  # type: ignore[no-any-return]
