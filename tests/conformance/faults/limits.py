@@ -219,9 +219,14 @@ def _states_as_weights(L: int) -> Pieces:
 
 def _ids(theorem: str, names: str, *others: str) -> tuple[str, ...]:
     """Both editions of the theorem's statements, and other sharpened claims."""
-    editions = ("as-printed", "sharpened")
+    editions = ("explicit", "sharpened")
     own = (f"{theorem}.{name}[{edition},along-trajectory]" for name in names.split() for edition in editions)
     return (*own, *(f"thm4.{name}[sharpened,along-trajectory]" for name in others))
+
+
+def _slopes(theorem: str, names: str) -> tuple[str, ...]:
+    """The theorem's statements with their rate alone."""
+    return tuple(f"{theorem}.{name}[sharpened,along-trajectory]" for name in names.split())
 
 
 def _fault(name: str, kind: type, spec: str, caught_by: tuple[str, ...]) -> Fault:
@@ -235,16 +240,16 @@ FAULTS: tuple[Fault, ...] = (
     _fault("sign", WrongSign, _NETWORKS, _ids("thm4", "ends weights outputs", *_LADDER, _ENERGY)),
     _fault("transpose", NoTranspose, _GENERAL, _ids("thm14", "weights", *_LADDER, _ENERGY)),
     _fault("as-printed", AsPrinted, _GENERAL, _ids("thm14", _ALL, *_LADDER, _ENERGY)),
-    _fault("half-end", HalfEnd, _GENERAL, _ids("thm14", "ends weights", *_LADDER, _ENERGY)),
-    _fault("half-loss", HalfLoss, _GENERAL, _ids("thm14", _ALL, *_LADDER)),
-    _fault("no-mean", NoMean, _GENERAL, _ids("thm14", "ends weights states", *_LADDER)),
+    _fault("half-end", HalfEnd, _GENERAL, (*_ids("thm14", "ends", *_LADDER, _ENERGY), *_slopes("thm14", "weights"))),
+    _fault("half-loss", HalfLoss, _GENERAL, (*_ids("thm14", "ends outputs", *_LADDER), *_slopes("thm14", "weights states"))),
+    _fault("no-mean", NoMean, _GENERAL, (*_ids("thm14", "ends", *_LADDER), *_slopes("thm14", "weights states"))),
     _fault("clip-first", ClipFirst, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("no-clip", NoClip, _GENERAL, (*_ids("thm14", "ends", *_LADDER), "thm4.M[as-printed,a-priori]")),
     _fault("frozen-A", FrozenA, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("frozen-B", FrozenB, _GENERAL, _ids("thm14", "ends", *_LADDER)),
     _fault("late-adjoint", LateAdjoint, _GENERAL, _ids("thm14", "ends", *_LADDER, _ENERGY)),
     _fault("early-state", EarlyState, _GENERAL, _ids("thm14", "", "declared", "agreement")),
-    _fault("equal-weights", Midpoints, _GENERAL, _ids("thm14", "outputs", *_LADDER)),
+    _fault("equal-weights", Midpoints, _GENERAL, (*_ids("thm14", "", *_LADDER), *_slopes("thm14", "outputs"))),
     Fault(
         "thm4-forgotten-L",
         (ForgottenL.__doc__ or ""),
