@@ -134,7 +134,7 @@ def columns(points: Sequence[Point], at: str) -> list[tuple[float, list[float]]]
 def against(results: Sequence[Result], at: str, prefix: str) -> Drawing | None:
     """Ratios against L, m, n or t: bars from least to worst, dashes at medians, lines through the worst."""
     usable = [(r, columns(r.points, at)) for r in results if r.points and kind(r) == "ratio"]
-    usable = [(r, found) for r, found in usable if len(found) > 2]  # two sizes show no trend
+    usable = [(r, found) for r, found in usable if len(found) > 3]  # three sizes show no trend
     usable.sort(key=lambda pair: -max(p.value for p in pair[0].points))
     shown = usable[: panels.LINES]
     if not shown:
