@@ -53,7 +53,10 @@ class Statement:
         return out
 
 
-_TITLES = {"eq": "Equation ({})", "prop": "Proposition {}", "cor": "Corollary {}", "lemma": "Lemma {}", "section": "Section {}"}
+_TITLES = {
+    **{"eq": "Equation ({})", "prop": "Proposition {}", "thm": "Theorem {}", "cor": "Corollary {}", "lemma": "Lemma {}"},
+    **{"section": "Section {}", "a": "Appendix A.{}", "appendixE": "Appendix E", "fig": "Figure {}"},
+}
 
 
 def statements(run: Run) -> list[Statement]:
@@ -67,7 +70,8 @@ def statements(run: Run) -> list[Statement]:
     for prefix, results in groups.items():
         alone = len(items[prefix]) == 1 and shared[items[prefix][0]] == 1
         title = items[prefix][0] if alone else _TITLES.get(prefix.rstrip("0123456789"), prefix.rstrip("0123456789") + " {}")
-        title = title.format(re.sub(r"^\D+", "", prefix)).strip()
+        number = re.sub(r"^\D+", "", prefix)
+        title = title.format(".".join(number) if prefix.startswith("section") else number).strip()
         out.append(Statement(prefix, title[0].upper() + title[1:], ", ".join(items[prefix]), tuple(results)))
     return out
 

@@ -95,7 +95,7 @@ for _part, (_item, _equation, _tex, _what) in PARTS.items():
                 2 * _far / deeper ** sp.Rational(2, 3),
                 _from,
                 (_regime,),
-                f"The distance of {_what} from the limit of training tends to 0, up to a factor 2 at least like L^{{-2/3}}.",
+                f"The distance of {_what} from the limit of training tends to 0, within a factor 2 like the power -2/3 of L or faster.",
                 _tex + r"\to 0",
                 edition="explicit",
                 note="The theorem has no rate: 2/3 lies between the 1/2 of independent layers and the 1 of smooth ones, and 2 is for "
