@@ -146,8 +146,8 @@ def exact(case: Experiment) -> Curve:
     return Curve(0, {"V": V, "W": W}, float(found.error("Z").max()))
 
 
-def distances(case: Experiment, L: int, limit: Curve) -> Iterator[Row]:
-    """The measures of Figure 1, right, against a curve."""
+def distances(along: Iterable[State], L: int, saved: Sequence[int], limit: Curve) -> Iterator[Row]:
+    """The measures of Figure 1, right, against a curve, after the saved iterations that come along."""
     pieces = limit.layers - 1 if limit.layers else 2**14  # sixteen to a layer, if not more: the norm is good to 1e-3 at L = 1024
     cuts = np.unique(np.concatenate([np.arange(pieces + 1) / pieces, np.arange(L) / (L - 1)]))
     middle, width = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts)
@@ -156,10 +156,10 @@ def distances(case: Experiment, L: int, limit: Curve) -> Iterator[Row]:
     inner, outer = limit.basis(limit.step(middle)), [limit.basis(s) for s in ends]
     left = np.arange(L) / L
     layers = {"nodes": limit.basis(left + (0.5 / limit.layers if limit.layers else 0)), "middle": limit.basis(left + 0.5 / L)}
-    for state in states(case, L):
-        if state.iteration not in case.saved:
+    for state in along:
+        if state.iteration not in saved:
             continue
-        j = case.saved.index(state.iteration)
+        j = saved.index(state.iteration)
         for block, values in blocks(state).items():
             spread = _Rows(values, own)
             apart = limit.apart(block, j, inner, spread)
@@ -175,11 +175,11 @@ def distances(case: Experiment, L: int, limit: Curve) -> Iterator[Row]:
                 yield Row(L, state.iteration, f"{measure}-{block}", float(np.sqrt(np.mean(off**2))))
 
 
-def long_time(case: Experiment, L: int) -> Iterator[Row]:
+def long_time(along: Iterable[State], L: int, saved: Sequence[int]) -> Iterator[Row]:
     """Figure 2: the loss, and a hundred times an entry of V and of W across layers."""
-    drawn = set(case.saved[:: max(1, len(case.saved) // 100)])
-    for state in states(case, L):
-        if state.iteration in case.saved:
+    drawn = set(saved[:: max(1, len(saved) // 100)])
+    for state in along:
+        if state.iteration in saved:
             yield Row(L, state.iteration, "loss", state.loss)
         if state.iteration in drawn:
             for block, (i, j) in ENTRIES.items():
@@ -187,14 +187,14 @@ def long_time(case: Experiment, L: int) -> Iterator[Row]:
                     yield Row(L, state.iteration, f"entry-{block}", float(value), k + 1)
 
 
-def rows_of(case: Experiment, L: int, limit: Curve | None) -> list[Row]:
+def rows_of(case: Experiment, L: int, along: Iterable[State], limit: Curve | None) -> list[Row]:
     """All rows of one depth."""
     if case.figure == "fig1-left":
-        return list(successive(states(case, L), L, case.saved, not case.flow))
+        return list(successive(along, L, case.saved, not case.flow))
     if case.figure == "fig2":
-        return list(long_time(case, L))
+        return list(long_time(along, L, case.saved))
     assert limit is not None
-    return list(distances(case, L, limit))
+    return list(distances(along, L, case.saved, limit))
 
 
 def to_json(found: Curve) -> dict[str, Any]:

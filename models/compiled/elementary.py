@@ -1,7 +1,7 @@
 """exp, sin and cos, arctan and erf in arithmetic without branches, which LLVM vectorises.
 
-After a reduction of the argument the series of Taylor give all digits with a term or two more than the best polynomials need, so there is
-no table of numbers. `tests/meta/test_compiled.py` measures the errors against mpmath, in ulp.
+After a reduction of the argument the series of Taylor give all digits with a term or two more than the best polynomials need; only erfc is a
+polynomial fitted by mpmath. There is no table of numbers. `tests/meta/test_compiled.py` measures the errors against mpmath, in ulp.
 """
 
 from __future__ import annotations
@@ -38,9 +38,12 @@ _SIN = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(1, 9))
 _COS = tuple((-1) ** k / math.factorial(2 * k) for k in range(2, 9))
 _ARCTAN = tuple((-1) ** k / (2 * k + 1) for k in range(1, 22))
 _ERF = tuple(2 / math.sqrt(math.pi) * (-1) ** k / (math.factorial(k) * (2 * k + 1)) for k in range(1, 20))
-# -ln erfc(x) - x² on [1, 6] as a polynomial in (x - 3.5)/2.5, which moves erf by less than a tenth of an ulp.
+# exp(y²) erfc(y) (1 + y/4) on [0, 28], beyond which erfc underflows, as a polynomial in (y - 4)/(y + 4): to 2e-18.
 with mpmath.workdps(40):
-    _TAIL = tuple(map(float, mpmath.chebyfit(lambda z: -mpmath.log(mpmath.erfc(3.5 + 2.5 * z)) - (3.5 + 2.5 * z) ** 2, [-1, 1], 25)))[::-1]
+    _SCALED = mpmath.chebyfit(
+        lambda z: (lambda y: mpmath.exp(y * y) * mpmath.erfc(y) * (1 + y / 4))(4 * (1 + z) / (1 - z)), [-1, mpmath.mpf(3) / 4], 23
+    )
+_TAIL = tuple(map(float, _SCALED[::-1]))
 _2_ROOT_PI = 2 / math.sqrt(math.pi)
 
 FAR = 2.0**19  # beyond it `sine_and_cosine` is wrong
@@ -100,10 +103,20 @@ def arctangent(x: float) -> float:
 
 
 @inline
-def error_function(x: float) -> float:
-    """erf(x)."""
-    y = min(abs(x), 6.0)  # erf(6) rounds to 1
+def complement(y: float, square: float) -> tuple[float, float]:
+    """erfc(y) and exp(-y²) for y >= 0 and y²: relatively, as good as y² is given."""
+    gauss = exponential(-square)[0]
+    y = min(y, 28.0)
+    r = 1 / (y + 4)
+    z = (y - 4) * r
+    return gauss * (4 * r * _long_polynomial(_TAIL[::2], _TAIL[1::2], z)), gauss
+
+
+@inline
+def error_function(x: float) -> tuple[float, float]:
+    """erf(x) and exp(-x²)."""
+    tail, gauss = complement(abs(x), x * x)
+    y = min(abs(x), 1.0)
     s = y * y
     near = y * _2_ROOT_PI + y * s * _long_polynomial(_ERF[::2], _ERF[1::2], s)
-    far = 1 - exponential(-(s + _long_polynomial(_TAIL[::2], _TAIL[1::2], (y - 3.5) / 2.5)))[0]
-    return math.copysign(near if y < 1 else far, x)
+    return math.copysign(near if y < 1 else 1 - tail, x), gauss

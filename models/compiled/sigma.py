@@ -10,7 +10,7 @@ import llvmlite.binding
 from numba import carray, types
 
 from depthlimit.models.compiled.caching import inline, inner, pointer
-from depthlimit.models.compiled.elementary import FAR, arctangent, error_function, exponential, sine_and_cosine
+from depthlimit.models.compiled.elementary import FAR, arctangent, complement, error_function, exponential, sine_and_cosine
 from depthlimit.theory.quantity import Array
 
 Pair = tuple[float, float]
@@ -55,7 +55,8 @@ def sin_far(t: float) -> Pair:
 @inline
 def erf(t: float) -> Pair:
     """The error function and its Gaussian."""
-    return error_function(t), _2_ROOT_PI * exponential(-(t * t))[0]
+    value, gauss = error_function(t)
+    return value, _2_ROOT_PI * gauss
 
 
 @inline
@@ -95,8 +96,9 @@ def one_minus_gauss(t: float) -> Pair:
 @inline
 def gelu(t: float) -> Pair:
     """tΦ and Φ + tϕ; Φ is known absolutely."""
-    P = 0.5 + 0.5 * error_function(_ROOT_HALF * t)
-    return t * P, P + t * (_1_ROOT_2PI * exponential(-(t * t) / 2)[0])
+    tail, gauss = complement(_ROOT_HALF * abs(t), t * t / 2)
+    P = 1 - 0.5 * tail if t > 0 else 0.5 * tail
+    return t * P, P + t * (_1_ROOT_2PI * gauss)
 
 
 @inline

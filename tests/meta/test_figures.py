@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from depthlimit import figures
 from depthlimit.cli import main
 from depthlimit.models import experiment_measures as measures
 from depthlimit.models import experiment_runs as runs
-from depthlimit.models.experiment import FIGURES, NETWORKS, ONE, Experiment, State, descent, experiment, flowed, start
+from depthlimit.models.experiment import FIGURES, NETWORKS, ONE, Experiment, State, descent, experiment, flowed, start, states
 from depthlimit.models.spec import BadInput
+from depthlimit.models.workers import single_threaded
 from depthlimit.reports import experiments as drawn
 from depthlimit.theory.paper.published import readings
 
@@ -103,14 +106,12 @@ def test_successive_differences_are_measured_as_they_are_named() -> None:
 
 
 @pytest.mark.parametrize("layers", [0, 8])
-def test_distances_from_a_function_of_depth_are_measured_as_they_are_named(monkeypatch: pytest.MonkeyPatch, layers: int) -> None:
+def test_distances_from_a_function_of_depth_are_measured_as_they_are_named(layers: int) -> None:
     """V = W = s at the middles of L layers against s itself, or against the same at the middles of 8 layers: exact integrals."""
     L = 4
     own = (np.arange(L) + 0.5) / L
-    monkeypatch.setattr(measures, "states", lambda *_: _states(np.stack([own, own], axis=1)))
-    case = replace(experiment("fig1-right", small=True), saved=(0,))
     limit = measures.Curve(layers, dict.fromkeys("VW", np.array([[[0.5], [0.5]]])), 0.0)
-    rows = {r.measure: r.value for r in measures.distances(case, L, limit)}
+    rows = {r.measure: r.value for r in measures.distances(_states(np.stack([own, own], axis=1)), L, (0,), limit)}
     s = (np.arange(840_000) + 0.5) / 840_000  # 840: cuts at multiples of 1/3 and 1/7 lie between points
     other = (np.floor((layers - 1) * s) + 0.5) / layers if layers else s
     apart = np.abs(own[np.minimum((3 * s).astype(int), 2)] - other)
@@ -135,7 +136,7 @@ def test_distances_of_flows_from_the_limit_are_halved_with_each_doubling() -> No
     case = replace(experiment("limit", small=True), saved=(10,))
     limit = measures.curve(case)
     assert limit.error < 1e-8 and limit.layers == 0
-    coarse, fine = ({r.measure: r.value for r in measures.distances(case, L, limit)} for L in (32, 64))
+    coarse, fine = ({r.measure: r.value for r in measures.distances(states(case, L), L, case.saved, limit)} for L in (32, 64))
     for measure, value in coarse.items():
         assert value / fine[measure] == pytest.approx(2, abs=0.1), measure  # of first order: corrections of 1/32 times a number of order 1
 
@@ -163,6 +164,27 @@ def test_the_command_runs_draws_and_resumes(tmp_path: Path, monkeypatch: pytest.
     assert comments[0].endswith("depthlimit figures") and "seed = 2" in comments[1]
     assert {p.L for p in points} == {2, 4, 8, 16, 32} and all(p.published is None for p in points)
     assert b"depthlimit figures" in written["fig2-paper.svg"]
+
+
+def test_networks_that_wait_for_their_reference_are_trained_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows as when the reference comes first, and nothing else is left."""
+    case = experiment("fig1-right", small=True)
+    meanwhile, told = tmp_path / "meanwhile", list[str]()
+
+    def patient(case: Experiment) -> measures.Curve:
+        while not all(runs.states_file(case, L, meanwhile).exists() for L in case.depths):
+            time.sleep(0.01)
+        return measures.curve(case)
+
+    monkeypatch.setattr(runs, "curve", patient)
+    monkeypatch.setattr(runs, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
+    with single_threaded():  # which threads side by side would undo for each other
+        runs.run([case], meanwhile, 2, told.append)
+        monkeypatch.setattr(runs, "curve", measures.curve)
+        runs.run([case], tmp_path / "after", 1, lambda _: None)
+    assert sum("waits for its reference" in text for text in told) == len(case.depths)
+    assert {p.name for p in (meanwhile / "runs").iterdir()} == {p.name for p in (tmp_path / "after" / "runs").iterdir()}
+    assert runs.read_rows(case, meanwhile) == runs.read_rows(case, tmp_path / "after")
 
 
 def test_wrong_input_is_refused_in_words(tmp_path: Path) -> None:
