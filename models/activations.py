@@ -264,14 +264,17 @@ _PHI: dict[str, _Phi] = {
 }
 
 
+def _phi(name: str) -> _Phi:
+    return _PHI.get(name) or _PHI[lookup(name).name]  # the latter raises for unknown names
+
+
 def _read(activation: Mapping[str, Any], u: Array) -> tuple[_Phi, float, float, Array]:
     """φ, a, b and the rounded t = b u."""
-    phi = _PHI.get(activation["name"]) or _PHI[lookup(activation["name"]).name]  # the latter raises for unknown names
     array = np.asarray(u)
     if array.dtype != np.float64:
         raise TypeError(f"u: got {array.dtype}, expected float64: convert it by u.astype(np.float64)")
     a, b = float(activation["a"]), float(activation["b"])
-    return phi, a, b, array if b == 1 else np.asarray(b * array)
+    return _phi(activation["name"]), a, b, array if b == 1 else np.asarray(b * array)
 
 
 def _inexact(factor: float) -> bool:
@@ -291,6 +294,12 @@ def value(activation: Mapping[str, Any], u: Array) -> Array:
         if a != 1:
             return np.asarray(a * value)
         return np.array(value) if value is t else np.asarray(value)
+
+
+def function(activation: Mapping[str, Any]) -> Callable[[Array], Array]:
+    """σ to the bits of `value`, for loops over layers: no array is checked, and who calls sees to `np.errstate`."""
+    phi, a, b = _phi(activation["name"]).value, float(activation["a"]), float(activation["b"])
+    return phi if a == b == 1 else lambda u: np.asarray(a * phi(b * u))
 
 
 def derivative(activation: Mapping[str, Any], u: Array) -> Array:

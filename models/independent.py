@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from depthlimit.theory.quantity import Array
 
@@ -60,7 +60,7 @@ class Outputs:
         """
         fine, coarse = self.trained(_STEPS), self.trained(_STEPS // 2)
         pairs, N, off = np.abs(fine[1::2] - fine[::2]), len(fine) // 2, np.abs(fine - coarse)
-        rank = int(stats.binom.ppf(risk / 2, N, 0.5))  # fewer than `rank` lie below the median with half of the risk at most
+        rank = int(scipy.stats.binom.ppf(risk / 2, N, 0.5))  # fewer than `rank` lie below the median with half of the risk at most
         error = off[1::2] + off[::2]
         low, high = np.sort(pairs - error)[rank - 1], np.sort(pairs + error)[N - rank]
         return float(np.sqrt(self.L) * low), float(np.sqrt(self.L) * high)

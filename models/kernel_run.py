@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from flint import arb, ctx
-from scipy import stats
 
 from depthlimit.models import activations, tails
 from depthlimit.models.data import ArrayStore, inputs
@@ -163,7 +163,7 @@ class KernelRun:
 
     def quantile(self, probability: Array | float) -> Array:
         """The number of draws that a probability allows at the stated risk."""
-        return np.asarray(stats.binom.isf(float(RISK), self.regime.draws, np.minimum(probability, 1.0)), dtype=np.float64)
+        return np.asarray(scipy.stats.binom.isf(float(RISK), self.regime.draws, np.minimum(probability, 1.0)), dtype=np.float64)
 
     @cached_property
     def error(self) -> Array:

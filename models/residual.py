@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from depthlimit.models.activations import value
+from depthlimit.models.activations import function
 from depthlimit.models.implementation import Arrays, Network
 from depthlimit.theory.quantity import Array
 
@@ -90,10 +90,12 @@ def states(spec: Network, params: Arrays, x: Array, work: Workspace | None = Non
     hidden_k = by_layer(hidden)
     hidden_k[0] = h
     weights, buffers = zip(by_layer(W), by_layer(V), strict=True), zip(by_layer(u), by_layer(s), strict=True)
-    for h, h_next, (W_k, V_k), (u_k, s_k) in zip(hidden_k, hidden_k[1:], weights, cycle(buffers), strict=False):
-        product(h, W_k, out=u_k)
-        s_k[...] = value(activation, u_k)
-        np.add(h, product(s_k, V_k, out=step), out=h_next)
+    sigma = function(activation)
+    with np.errstate(over="ignore", under="ignore"):
+        for h, h_next, (W_k, V_k), (u_k, s_k) in zip(hidden_k, hidden_k[1:], weights, cycle(buffers), strict=False):
+            product(h, W_k, out=u_k)
+            s_k[...] = sigma(u_k)
+            np.add(h, product(s_k, V_k, out=step), out=h_next)
     return States(hidden, hidden_k[L] @ transposed(params["B"]), u, s)
 
 

@@ -21,8 +21,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import scipy
 from flint import arb, ctx
-from scipy import special, stats
+from scipy import special
 
 from depthlimit.models import activations
 from depthlimit.theory.activation import constants
@@ -105,6 +106,6 @@ def signs_below(sigma: Mapping[str, Any], m: int, rho: arb, levels: Array) -> tu
     counts = np.floor(levels / (2 * size))
     if np.any(np.abs(levels / (2 * size) - np.rint(levels / (2 * size))) < 1e-6):
         raise ValueError(f"a level {levels} is a multiple of 2a²: the count at it is not decided")
-    value = np.minimum(stats.binom.cdf(counts, m, p) + stats.binom.sf(m - counts - 1, m, p), 1.0)
+    value = np.minimum(scipy.stats.binom.cdf(counts, m, p) + scipy.stats.binom.sf(m - counts - 1, m, p), 1.0)
     slack = 2 * m * 2 * _SATURATED / (sigma["b"] * math.sqrt(2 * math.pi)) + 1e-9 * value
     return np.maximum(value - slack, 0.0), np.minimum(value + slack, 1.0)

@@ -11,6 +11,7 @@ radius is Euclidean over it and so has one axis less.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -98,3 +99,13 @@ class Field:
 def number(value: float, radius: float = 0.0) -> Field:
     """A Field without axes."""
     return Field(np.float64(value) * np.ones(()), np.float64(radius) * np.ones(()), ())
+
+
+def maximum(*expressions: Any) -> sp.Expr:
+    """sp.Max as it stands: SymPy would compare its arguments, which settles nothing here and takes a third of the import."""
+    return sp.Max(*expressions, evaluate=False)
+
+
+def minimum(*expressions: Any) -> sp.Expr:
+    """sp.Min, likewise."""
+    return sp.Min(*expressions, evaluate=False)

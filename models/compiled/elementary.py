@@ -1,7 +1,7 @@
 """exp, sin and cos, arctan and erf in arithmetic without branches, which LLVM vectorises.
 
-After a reduction of the argument the series of Taylor give all digits with a term or two more than the best polynomials need; only erfc is a
-polynomial fitted by mpmath. There is no table of numbers. `tests/meta/test_compiled.py` measures the errors against mpmath, in ulp.
+After a reduction of the argument the series of Taylor give all digits with a term or two more than the best polynomials need; only erfc is
+a polynomial fitted by mpmath. There is no table of numbers. `tests/meta/test_compiled.py` measures the errors against mpmath, in ulp.
 """
 
 from __future__ import annotations

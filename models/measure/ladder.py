@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-from scipy import integrate, stats
+import scipy
+from scipy import integrate
 
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import Implementation
@@ -104,7 +105,9 @@ class IidRun:
         dof = 2 * self.spec.q * self.spec.m
         return np.array(
             [
-                integrate.quad(lambda r, N=int(L) // 2: -np.expm1(N * stats.chi2.logcdf(r * r / 2, dof)), 0, 4 * np.sqrt(2 * dof) + 40)[0]
+                integrate.quad(
+                    lambda r, N=int(L) // 2: -np.expm1(N * scipy.stats.chi2.logcdf(r * r / 2, dof)), 0, 4 * np.sqrt(2 * dof) + 40
+                )[0]
                 for L in self.depths
             ]
         )
@@ -113,7 +116,7 @@ class IidRun:
     def medians(self) -> Array:
         """Exact medians: F(r²/2)^N = 1/2."""
         dof = 2 * self.spec.q * self.spec.m
-        return np.array([np.sqrt(2 * stats.chi2.ppf(0.5 ** (1 / (int(L) // 2)), dof)) for L in self.depths])
+        return np.array([np.sqrt(2 * scipy.stats.chi2.ppf(0.5 ** (1 / (int(L) // 2)), dof)) for L in self.depths])
 
 
 register_instance(IidRun)
@@ -125,7 +128,7 @@ def iid(run: IidRun) -> Mapping[str, Field]:
     counts = np.sum(run.maxima > run.medians[:, None], axis=1).astype(float)
     N = run.draws
     risk = float(IID_RISK) / len(run.depths)
-    allowed = float(stats.binom.isf(risk / 2, N, 0.5)) - N / 2
+    allowed = float(scipy.stats.binom.isf(risk / 2, N, 0.5)) - N / 2
     means = run.maxima.mean(axis=1)
     tiny = 1e-12 * means  # rounding of sums of at most 2qm <= 1e6 squares
     return {

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 import sympy as sp
-from scipy import stats
 
 from depthlimit.models import activations
 from depthlimit.models.backward import loss_and_gradients
@@ -117,7 +117,7 @@ def allowed(run: SeedsRun) -> Mapping[str, Field]:
     sizes = {"outside": run.regime.draws, "slow": run.regime.flows}
     kinds = {"allowed": run.numbers["delta"], "allowed_sharp": run.numbers["sharp"]}
     quantiles = {
-        f"{what}_{kind}": number(float(stats.binom.isf(float(RISK), size, delta)))
+        f"{what}_{kind}": number(float(scipy.stats.binom.isf(float(RISK), size, delta)))
         for what, size in sizes.items()
         for kind, delta in kinds.items()
     }

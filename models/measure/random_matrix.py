@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from flint import arb, ctx
-from scipy import stats
 
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.initialisation import parameters
@@ -35,7 +35,7 @@ def chi_square_tail(dof: int, threshold: arb) -> tuple[float, float]:
 def acceptance(draws: int, probability: float, risk: float) -> float:
     """The smallest c with P(|X - draws p| > c) <= risk for X binomial with that probability p."""
     distances = np.abs(np.arange(draws + 1) - draws * probability)
-    weights = stats.binom.pmf(np.arange(draws + 1), draws, probability)
+    weights = scipy.stats.binom.pmf(np.arange(draws + 1), draws, probability)
     order = np.argsort(-distances)
     beyond = np.cumsum(weights[order])  # P(|X - Np| >= distance), from the largest distance on
     return float(distances[order][np.searchsorted(beyond, risk, side="right")])
@@ -106,7 +106,7 @@ def counts(run: RandomMatrixRun) -> Mapping[str, Field]:
     zero = np.zeros(())
     return {
         "above": Field(above, zero, ("batch",)),
-        "allowed": Field(stats.binom.isf(run.risk, run.draws, printed), zero, ("batch",)),
+        "allowed": Field(scipy.stats.binom.isf(run.risk, run.draws, printed), zero, ("batch",)),
         "excess": Field(np.abs(above - run.draws * run.tails[0]), zero, ("batch",)),
         "deviation": Field(np.array([acceptance(run.draws, float(p), run.risk) for p in run.tails[0]]), zero, ("batch",)),
     }
@@ -120,5 +120,5 @@ def missed(run: RandomMatrixRun) -> Field:
     scaled = chi_square_tail(dof, arb(run.level) * dof / arb(float(FAULT)) ** 2)[0]
     allowed = acceptance(run.draws, p, run.risk)
     low, high = np.ceil(run.draws * p - allowed), np.floor(run.draws * p + allowed)
-    value = float(stats.binom.cdf(high, run.draws, scaled) - stats.binom.cdf(low - 1, run.draws, scaled))
+    value = float(scipy.stats.binom.cdf(high, run.draws, scaled) - scipy.stats.binom.cdf(low - 1, run.draws, scaled))
     return number(max(value, 0.0), 1e-9)

@@ -37,6 +37,7 @@ from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.difference import Difference, differ
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.quantities import B_, C_, L_, T_
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 _BT, _BTL = (B_, T_), (B_, T_, L_)
@@ -269,7 +270,7 @@ _claim(
     "gradient flow",
     gap_unscaled,
     "<=",
-    1 / Q.L + x**2 * Q.t / Q.L * y0 * sp.Max(C, sp.exp(1 / (4 * Q.L))),
+    1 / Q.L + x**2 * Q.t / Q.L * y0 * maximum(C, sp.exp(1 / (4 * Q.L))),
     "Along the gradient flow as it is displayed, without the factor of (4), successive weights stay O(1/L) apart until any fixed time.",
     r"\frac{dw_{2k}}{dt} = -\frac{\partial\ell}{\partial w_{2k}}:\quad |w_{k+1}(t)-w_k(t)| = O(1/L)\ \text{for fixed } t",
     edition="explicit",

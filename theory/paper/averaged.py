@@ -35,6 +35,7 @@ import sympy as sp
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.identities import START
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import register
 
 _R = Q.R_ball
@@ -42,7 +43,7 @@ a, a_hat, g, H2, D_hat, mu = (sp.Symbol(s, nonnegative=True) for s in ("a", "a_h
 _COMMON = {
     a: Q.K_sigma * _R * (Q.w0 + _R) / sp.sqrt(Q.q * Q.m),
     a_hat: Q.K_sigma * (_R * Q.w0 / sp.sqrt(Q.L) + _R**2 / 2) / sp.sqrt(Q.q * Q.m),
-    mu: 4 / (Q.m * Q.n) * (1 - _R) ** 2 * sp.exp(2 * a * sp.log(1 - a_hat) / a_hat) * sp.Max(Q.s0 - D_hat, 0) ** 2,
+    mu: 4 / (Q.m * Q.n) * (1 - _R) ** 2 * sp.exp(2 * a * sp.log(1 - a_hat) / a_hat) * maximum(Q.s0 - D_hat, 0) ** 2,
 }
 _ROOT_QM = sp.sqrt(Q.q * Q.m)
 _LIPSCHITZ = {
@@ -73,7 +74,7 @@ _COEFFICIENTS = (
 _STACKED = {
     **_SPECTRAL,
     E_hat: _R * sp.sqrt(sum(c**2 for c in _COEFFICIENTS)),
-    mu: 4 / Q.n * ((1 - _R) / (1 + _R)) ** 2 * sp.Max(Q.s_all - E_hat, 0) ** 2,
+    mu: 4 / Q.n * ((1 - _R) / (1 + _R)) ** 2 * maximum(Q.s_all - E_hat, 0) ** 2,
 }
 WHERE = {"averaged": _LIPSCHITZ, "spectral": _SPECTRAL, "stacked": _STACKED}
 

@@ -25,6 +25,7 @@ import sympy as sp
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.identities import START
+from depthlimit.theory.quantity import maximum, minimum
 from depthlimit.theory.registry import register
 
 a, g, rho, H2, D_hat, P_hat, mu, tau = (sp.Symbol(s, nonnegative=True) for s in ("a", "g", "rho", "H_2", "D_hat", "P_hat", "mu", "tau"))
@@ -35,17 +36,17 @@ WHERE = {
     H2: (1 + Q.R_A) * (Q.X2 + g * Q.XF),
     D_hat: Q.K_sigma / sp.sqrt(Q.q) * (Q.R_W * H2 + Q.w0 * (1 + Q.R_A) * Q.XF * g + Q.w0 * Q.R_A * Q.X2),
     P_hat: 2 * (1 + Q.R_B) * sp.exp(a) / sp.sqrt(Q.n),
-    mu: 4 / (Q.m * Q.n) * (1 - Q.R_B) ** 2 * rho**2 * sp.Max(Q.s0 - D_hat, 0) ** 2,
+    mu: 4 / (Q.m * Q.n) * (1 - Q.R_B) ** 2 * rho**2 * maximum(Q.s0 - D_hat, 0) ** 2,
     tau: 2 * sp.sqrt(Q.loss0) / mu,
 }
 
 SPEEDS = {
-    "A": (Q.moved_A, Q.R_A, sp.Min(P_hat * Q.X2, sp.sqrt(mu))),
-    "B": (Q.moved_B, Q.R_B, sp.Min(2 * H2 / sp.sqrt(Q.n), sp.sqrt(mu))),
+    "A": (Q.moved_A, Q.R_A, minimum(P_hat * Q.X2, sp.sqrt(mu))),
+    "B": (Q.moved_B, Q.R_B, minimum(2 * H2 / sp.sqrt(Q.n), sp.sqrt(mu))),
     "V": (
         Q.moved_V,
         Q.R_V,
-        sp.Min(P_hat * (Q.S0 + D_hat) / sp.sqrt(Q.m), sp.sqrt(mu) + P_hat * (g * (Q.S0 + D_hat) + 2 * D_hat) / sp.sqrt(Q.m)),
+        minimum(P_hat * (Q.S0 + D_hat) / sp.sqrt(Q.m), sp.sqrt(mu) + P_hat * (g * (Q.S0 + D_hat) + 2 * D_hat) / sp.sqrt(Q.m)),
     ),
     "W": (Q.moved_W, Q.R_W, P_hat * Q.K_sigma * Q.R_V * H2 / sp.sqrt(Q.q * Q.m)),
 }

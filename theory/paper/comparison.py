@@ -37,6 +37,7 @@ from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper import unclipped, variational
 from depthlimit.theory.paper.prop7 import SMOOTH
+from depthlimit.theory.quantity import maximum, minimum
 from depthlimit.theory.registry import quantity, register
 
 x_least = quantity("x_least", "s_n(x)", (), "n-th singular value of the d x n data matrix, 0 if d < n").symbol
@@ -61,11 +62,11 @@ def _activation(stretch: sp.Expr) -> sp.Expr:
 
 
 def _saturated(change: sp.Expr) -> sp.Expr:
-    return sp.Min(unclipped.M_sigma * sp.sqrt(Q.m * Q.n), Q.S0 + change)
+    return minimum(unclipped.M_sigma * sp.sqrt(Q.m * Q.n), Q.S0 + change)
 
 
 def _above(value: sp.Expr) -> sp.Expr:
-    return sp.Max(value, 0)
+    return maximum(value, 0)
 
 
 _WEIGHTS = variational.norm_constants({"v": v, "w": Q.w0 + R_W, "X": X, "H": H, "S": S, "hd_F": v * S / sp.sqrt(Q.m)})
@@ -86,15 +87,15 @@ class System:
 SYSTEM = System(
     {
         D: sp.sqrt(Q.t * Q.mean_y2),
-        v: sp.Min(_V, sp.sqrt(Q.L) * D),
-        R_W: sp.Min(_W, sp.sqrt(Q.L) * D),
-        D_A: sp.Min(_A, D),
-        D_B: sp.Min(_B, D),
-        growth: Q.K_sigma / sp.sqrt(Q.q * Q.m) * sp.Min(v * (Q.w0 + R_W), D * Q.w0 + D**2 / 2),
-        alpha: sp.Min(1 + D_A, sp.sqrt(1 + 2 * D_B**2 + (2 * Q.w0 + R_W) * R_W)),
-        beta: sp.Min(1 + D_B, sp.sqrt(1 + D**2)),
+        v: minimum(_V, sp.sqrt(Q.L) * D),
+        R_W: minimum(_W, sp.sqrt(Q.L) * D),
+        D_A: minimum(_A, D),
+        D_B: minimum(_B, D),
+        growth: Q.K_sigma / sp.sqrt(Q.q * Q.m) * minimum(v * (Q.w0 + R_W), D * Q.w0 + D**2 / 2),
+        alpha: minimum(1 + D_A, sp.sqrt(1 + 2 * D_B**2 + (2 * Q.w0 + R_W) * R_W)),
+        beta: minimum(1 + D_B, sp.sqrt(1 + D**2)),
         crude: expm1(growth) * alpha * Q.XF,
-        drift: sp.Min(crude, v * _saturated(_activation(crude)) / sp.sqrt(Q.m)),
+        drift: minimum(crude, v * _saturated(_activation(crude)) / sp.sqrt(Q.m)),
         X: alpha * Q.X2 + drift,
         moved: _activation(drift),
         S: _saturated(moved),
@@ -113,8 +114,8 @@ SYSTEM = System(
         Q.K_sigma * v * G * X / sp.sqrt(Q.q * Q.m),
         G * Q.X2,
         2 * X / sp.sqrt(Q.n),
-        G * (variational.n1 * sp.Min(_nu_W, 2 * R_W) + variational.c_V / Q.L),
-        G * (variational.n1 * sp.Min(_nu_V, 2 * v) + variational.n2 * sp.Min(_nu_W, 2 * R_W) + variational.c_W / Q.L),
+        G * (variational.n1 * minimum(_nu_W, 2 * R_W) + variational.c_V / Q.L),
+        G * (variational.n1 * minimum(_nu_V, 2 * v) + variational.n2 * minimum(_nu_W, 2 * R_W) + variational.c_W / Q.L),
     ),
 )
 BOUNDS = {  # what the system bounds at a time, but for the loss, and for p, which is G √(nℓ)
@@ -123,7 +124,7 @@ BOUNDS = {  # what the system bounds at a time, but for the loss, and for p, whi
     "h": H,
     "V": v,
     "W": R_W,
-    "gap": sp.Min(sp.sqrt(sp.Min(_nu_V, 2 * v) ** 2 + sp.Min(_nu_W, 2 * R_W) ** 2), sp.sqrt(2 * Q.L) * D),
+    "gap": minimum(sp.sqrt(minimum(_nu_V, 2 * v) ** 2 + minimum(_nu_W, 2 * R_W) ** 2), sp.sqrt(2 * Q.L) * D),
 }
 
 

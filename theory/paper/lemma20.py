@@ -30,6 +30,7 @@ import sympy as sp
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.quantities import B_
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 RISK = sp.Rational(1, 10**9)  # per instance, split over its widths: a false alarm in a run of 1000 instances less than once in a million
@@ -204,7 +205,7 @@ _claim(
     "lemma20.prefactor",
     tail,
     "<=",
-    sp.sqrt(N / sp.pi) / (a * N - sp.Max(N - 2, 0)) * sp.exp(-N * (a - 1 - sp.log(a)) / 2),
+    sp.sqrt(N / sp.pi) / (a * N - maximum(N - 2, 0)) * sp.exp(-N * (a - 1 - sp.log(a)) / 2),
     "The exact χ² tail against Chernoff's bound with its prefactor, for every M_W >= 1: equality in the limit.",
     r"P(\|W\|_F > M_W\sqrt{qm}) \le \frac{\sqrt{qm/\pi}}{M_W^2qm-(qm-2)^+}\exp\Big(-\frac{qm}2(M_W^2-1-\ln M_W^2)\Big)",
     Tool.EXACT_DISTRIBUTION,
@@ -264,7 +265,7 @@ for _label, _item, _part, _page, _level, _rhs, _tex in (
         _label,
         tail,
         "<=",
-        sp.sqrt(N / sp.pi) / (_level * N - sp.Max(N - 2, 0)) * sp.exp(-N * (_level - 1 - sp.log(_level)) / 2),
+        sp.sqrt(N / sp.pi) / (_level * N - maximum(N - 2, 0)) * sp.exp(-N * (_level - 1 - sp.log(_level)) / 2),
         f"The exact probability that the initial W leaves the event, M_W² = {_level}, against the true rate with its prefactor.",
         rf"P({_tex}) \ge 1-\frac{{\sqrt{{qm/\pi}}}}{{{_level}qm-(qm-2)^+}}e^{{-{_level - 1}qm/2}}{_level}^{{qm/2}}",
         Tool.EXACT_DISTRIBUTION,

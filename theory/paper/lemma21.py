@@ -31,6 +31,7 @@ from depthlimit.theory.paper import hermite as H
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.quantities import B_, C_, N_
 from depthlimit.theory.paper.unclipped import M_sigma
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 RISK = sp.Rational(1, 10**9)  # per test of a count
@@ -412,7 +413,7 @@ for _edition, _rhs, _tex in (
     ("as-printed", (1 - a) * (1 - b), r"\Big(1-n\exp\Big(-\frac{3m\eta_r^2(\sigma)}{64M_\sigma^2n}\Big)\Big)(1-2n^2\exp(\dots))"),
     (
         "corrected",
-        sp.Max(1 - a, 0) * sp.Max(1 - b, 0),
+        maximum(1 - a, 0) * maximum(1 - b, 0),
         r"\Big(1-n\exp\Big(-\frac{3m\eta_r^2(\sigma)}{64M_\sigma^2n}\Big)\Big)^+(1-2n^2\exp(\dots))^+",
     ),
 ):
@@ -432,9 +433,9 @@ for _edition, _rhs, _tex in (
     )
 _claim(
     "lemma21.union",
-    sp.Max(1 - a - b, 0),
+    maximum(1 - a - b, 0),
     "<=",
-    sp.Max(1 - a, 0) * sp.Max(1 - b, 0),
+    maximum(1 - a, 0) * maximum(1 - b, 0),
     "The product expanded, its last term dropped.",
     r"(1-a)(1-b) \ge 1-a-b",
     equality=Condition("the last term is lost in rounding", a * b, "<=", sp.Rational(1, 10**12)),

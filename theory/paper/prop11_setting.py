@@ -21,6 +21,7 @@ import sympy as sp
 
 from depthlimit.theory.claim import Claim, Condition, Role, Source
 from depthlimit.theory.paper import quantities as Q
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 TIME, LAYER, BOTH, VECTOR = ("time",), ("layer",), ("time", "layer"), ("time", "layer", "component")
@@ -77,10 +78,10 @@ A_PRIORI: Mapping[sp.Symbol, sp.Expr] = {
     C1: C_state,
     D: D_E * sp.exp(C1),
     C2: c_parameter * D,
-    C: sp.Max(C1, C2),
+    C: maximum(C1, C2),
     Ct: C1**2 * D + C2 * Q.C_Theta,
 }
-ALONG: Mapping[sp.Symbol, sp.Expr] = {C1: C_state_run, C2: C_parameter_run, C: sp.Max(C1, C2), Ct: curvature_run}
+ALONG: Mapping[sp.Symbol, sp.Expr] = {C1: C_state_run, C2: C_parameter_run, C: maximum(C1, C2), Ct: curvature_run}
 CONSTANTS = {"a-priori": A_PRIORI, "along-trajectory": ALONG}
 EVERY = ("a-priori", "along-trajectory")
 HERE = "instantaneous"

@@ -20,6 +20,7 @@ from depthlimit.theory.paper import prop9 as A
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop9 import BT, BTL, family, known
 from depthlimit.theory.paper.quantities import B_, C_, L_, T_
+from depthlimit.theory.quantity import maximum, minimum
 
 floor = known("family_floor", r"\lfloor Ls\rfloor", (B_, L_), "index that Proposition 15 prints, in integers", exact=True)
 index = known("family_index", r"\lfloor(L-1)s\rfloor+1", (B_, L_), "index of (8), in integers", exact=True)
@@ -42,7 +43,7 @@ _15, _17 = {"item": "Proposition 15"}, {"item": "Lemma 17"}
 family("prop15.index", floor, ">=", sp.Integer(1), 30, r"Z^L_{\lfloor Ls\rfloor}(t),\quad s\in[0,1]", "The index is that of a layer.",
        part="assumptions", role=Role.DEFINITION, expect="prop15-index-witness", note="⌊Ls⌋ = 0 for s < 1/L, and layers begin with 1.",
        **_15)  # fmt: skip
-family("prop15.index", sp.Min(index, _L + 1 - index), ">=", sp.Integer(1), 30, r"Z^L_{\lfloor(L-1)s\rfloor+1}(t),\quad s\in[0,1]",
+family("prop15.index", minimum(index, _L + 1 - index), ">=", sp.Integer(1), 30, r"Z^L_{\lfloor(L-1)s\rfloor+1}(t),\quad s\in[0,1]",
        "The index of (8) is that of a layer.", part="assumptions", role=Role.DEFINITION, edition="corrected", **_15)  # fmt: skip
 family("prop15.maps", two, "<=", A.C / _L, 30, r"\|Z^L_{\max(\lfloor Ls\rfloor,1)}(t)-Z^L_{\lfloor(L-1)s\rfloor+1}(t)\| \le \frac CL",
        "The index maps of Theorem 14 and Proposition 15 differ by a layer at most.", edition="explicit", premises=("prop9.floor",),
@@ -53,7 +54,7 @@ family("prop15.iterated", first_t, "=", first_L, 37, r"\lim_{x\to\infty}e_{x,\in
 family("prop15.eq45", H, "=", H_closed, 30, r"H(0) = A_\infty x,\quad \frac{dH}{ds}(s) = f(H(s),\mathcal Z_\infty(s))",
        "The neural ODE with the limits of the weights.", equation="(45)", role=Role.DEFINITION, tool=Tool.DEFINITION, **_15)  # fmt: skip
 _D = U0_norm * sp.exp(A.C)
-_Cf = sp.Max(A.C, _D)
+_Cf = maximum(A.C, _D)
 _CURVATURE = A.C**2 * _D + _D * Theta_slope
 family("prop15.hidden", hidden_gap, "<=", A.C * _D / _L + (far + Theta_slope / _L + _CURVATURE / (_L * _Cf)) * sp.exp(_Cf), 30,
        r"h^L_{\lfloor Ls\rfloor}(t) \to H(s)\text{ uniformly over }s",
@@ -90,7 +91,7 @@ hypotheses.control(
 hypotheses.control(
     "hypothesis.successive",
     Source("hypothesis", "successive weights", "Proposition 15", 30),
-    sp.Min(root_rate, 1 / root_far),
+    minimum(root_rate, 1 / root_far),
     ">=",
     sp.Rational(2, 5) * sp.sqrt(Q.depth),
     "Z_k = √(k/L), constant in t, meets (i) to (iii) of Proposition 15: it tends to √s uniformly, which is not Lipschitz continuous.",

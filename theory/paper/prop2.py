@@ -27,6 +27,7 @@ import sympy as sp
 
 from depthlimit.theory.claim import Claim, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import register
 
 kappa, C, C1, C2, Ct, D = (sp.Symbol(s, nonnegative=True) for s in ("kappa", "C", "C_1", "C_2", "C_tilde", "D"))
@@ -41,7 +42,7 @@ def constants(state: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
         C1: kappa * Q.v_ode * Q.w_ode,
         D: state,
         C2: kappa * D * sp.sqrt(Q.v_ode**2 + Q.w_ode**2),
-        C: sp.Max(C1, C2),
+        C: maximum(C1, C2),
         Ct: C1**2 * D + C2 * Q.C_Theta,
     }
 

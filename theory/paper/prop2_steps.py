@@ -16,6 +16,7 @@ import sympy as sp
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import prop2
 from depthlimit.theory.paper import quantities as Q
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 theta_k = quantity("theta_k", r"(V_k,W_k)", ("layer", "component"), "weights of the network of the smallest depth").symbol
@@ -32,7 +33,7 @@ M_pi_B = quantity("M_pi_B", r"\max_B\|\pi(B)\|_F", (), "supremum of the clip on 
 C_prime, C_second = (sp.Symbol(s, nonnegative=True) for s in ("C'", "C''"))
 _PROOF = {
     **prop2.A_PRIORI,
-    C_prime: sp.exp(prop2.C) * sp.Max(1, Q.C_Theta + prop2.Ct / prop2.C),
+    C_prime: sp.exp(prop2.C) * maximum(1, Q.C_Theta + prop2.Ct / prop2.C),
     C_second: Q.C_Theta,
 }
 _SMOOTH = frozenset({"lipschitz", "zero-at-zero"})

@@ -24,6 +24,7 @@ from depthlimit.theory.difference import Difference, differ
 from depthlimit.theory.paper import prop3
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.quantities import B_, C_, L_, T_
+from depthlimit.theory.quantity import maximum, minimum
 from depthlimit.theory.registry import quantity, register
 
 FLOWS = ("plain-flow", "clipped-flow")
@@ -145,7 +146,7 @@ _claim(
     Tool.TRIANGLE,
     edition="explicit",
     premises=("prop3.norm-of-vector",),
-    equality=Condition("one block is nothing beside the other", sp.Min(V_here, W_here), "<=", sp.Max(V_here, W_here) / 10**12),
+    equality=Condition("one block is nothing beside the other", minimum(V_here, W_here), "<=", maximum(V_here, W_here) / 10**12),
 )
 _claim(
     "prop3.norms-upper",

@@ -24,6 +24,7 @@ from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop5_steps import ALIGNED, line
 from depthlimit.theory.paper.prop11_setting import k_step as k
 from depthlimit.theory.paper.unclipped import M_sigma
+from depthlimit.theory.quantity import maximum, minimum
 
 _STILL = Condition("the activations have not moved", P.at_S_drift, "<=", sp.Integer(0), trivial=True)
 _DRIFT = r"\Big\|\sigma\Big(\frac1{\sqrt q}W_{k+1}h_k\Big)-\sigma\Big(\frac1{\sqrt q}\bar W\bar Ax\Big)\Big\|_F"
@@ -81,7 +82,7 @@ line("prop5.s-layer", P.at_s + sp.sqrt(Q.m) * P.C_2 / 16 * P.root_nq * k / Q.L, 
      "The activations of a layer from below.",
      rf"{_SMIN} \ge \sqrt m\Big(\frac3{{16}}\eta_r(\sigma)-\frac{{C_2}}{{16}}\sqrt{{nq}}\frac kL\Big)", 34, hypotheses=_NEEDED,
      premises=("prop5.s-perturbed", "prop5.drift", "prop5.c1-used"))  # fmt: skip
-_BEYOND = sp.Max(0, P.C_2 * P.root_nq * k / Q.L - P.eta)  # 0 for k <= x, as the line assumes
+_BEYOND = maximum(0, P.C_2 * P.root_nq * k / Q.L - P.eta)  # 0 for k <= x, as the line assumes
 line("prop5.s-eighth", P.at_s + sp.sqrt(Q.m) / 16 * _BEYOND, ">=", sp.sqrt(Q.m) * P.eta / 8,
      "The activations of the first ⌊x⌋ + 1 layers from below; past them the line says less, and is compared with that.",
      rf"{_SMIN} \ge \frac18\sqrt m\eta_r(\sigma),\quad k \le \frac{{L\eta_r(\sigma)}}{{C_2\sqrt{{nq}}}}", 34, hypotheses=_NEEDED,
@@ -118,11 +119,11 @@ line("prop5.floor", _FLOOR, ">=", P.x / 2, "A floor is at least half its argumen
 _EACH = P.C_3**2 * P.eta**2 / (Q.L**2 * Q.n)
 _SCALE = "The sum is over more layers than there are where c₂√(nq) < 1, and below K_σ of about 10⁻⁶ the bound is false."
 _READ = r"\min\Big(\frac1{c_2\sqrt{nq}}, 1\Big)\frac{C_3^2\eta_r(\sigma)^2}n"
-_TRUE = sp.Min(1 / (P.c_2 * P.root_nq), 1) * P.C_3**2 * P.eta**2 / Q.n
+_TRUE = minimum(1 / (P.c_2 * P.root_nq), 1) * P.C_3**2 * P.eta**2 / Q.n
 _ANY = tuple(c for c in P.PRINTED if c is not P.SIZES[2])
 for _label, _printed, _tex, _corrected, _true_tex, _role, _page, _part in (
     ("sum-floor", Q.L * _FLOOR * _EACH, rf"{_GRADIENT} \ge L{_FLOORED}\frac{{C_3^2\eta_r(\sigma)^2}}{{L^2n}}\ell",
-     Q.L * sp.Min(_FLOOR + 1, Q.L) * _EACH, rf"{_GRADIENT} \ge L\min({_FLOORED}+1, L)\frac{{C_3^2\eta_r(\sigma)^2}}{{L^2n}}\ell",
+     Q.L * minimum(_FLOOR + 1, Q.L) * _EACH, rf"{_GRADIENT} \ge L\min({_FLOORED}+1, L)\frac{{C_3^2\eta_r(\sigma)^2}}{{L^2n}}\ell",
      Role.STEP, 34, "proof"),
     ("pl-proved", P.C_3**2 * P.eta**3 / (2 * P.C_2 * Q.n * P.root_nq),
      rf"{_GRADIENT} \ge \frac{{C_3^2\eta_r(\sigma)^3}}{{2C_2n\sqrt{{nq}}}}\ell", _TRUE, rf"{_GRADIENT} \ge {_READ}\ell",
@@ -148,7 +149,7 @@ line("prop5.pl", Q.ball_gradient2, ">=", P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q) * Q.
 # --- page 35: the constants
 _K = Q.K_sigma
 for _name, _first, _second, _tex in (
-    ("c1", sp.Max(2**10 * P.C_1**2 / P.eta**2, 1), P.c_1,
+    ("c1", maximum(2**10 * P.C_1**2 / P.eta**2, 1), P.c_1,
      r"c_1 = \max\Big(\frac{2^{10}C_1^2}{\eta_r(\sigma)^2}, 1\Big) ="
      r" \max\Big(\frac{2^{10}K_\sigma^2\exp(4\sqrt2K_\sigma)}{\eta_r(\sigma)^2}, 1\Big)"),
     ("c2", P.C_2 / P.eta, P.c_2, r"c_2 = \frac{C_2}{\eta_r(\sigma)} = \frac{128K_\sigma^2\exp(2\sqrt2K_\sigma)}{\eta_r(\sigma)}"),

@@ -13,6 +13,7 @@ from depthlimit.theory.claim import Condition
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.quantities import B_, L_
 from depthlimit.theory.paper.unclipped import M_sigma
+from depthlimit.theory.quantity import maximum, minimum
 from depthlimit.theory.registry import quantity
 
 
@@ -78,9 +79,9 @@ CONSTANTS: dict[sp.Symbol, sp.Expr] = {
     C_1: Q.K_sigma * sp.exp(a),
     C_2: 128 * C_1 * Q.K_sigma,
     C_3: sp.exp(-a) / 8,
-    c_1: sp.Max(2**10 * Q.K_sigma**2 * sp.exp(2 * a) / eta**2, 1),
+    c_1: maximum(2**10 * Q.K_sigma**2 * sp.exp(2 * a) / eta**2, 1),
     c_2: 128 * Q.K_sigma**2 * sp.exp(a) / eta,
-    c_3: sp.Min(eta / (32 * sp.sqrt(2) * Q.K_sigma), half),
+    c_3: minimum(eta / (32 * sp.sqrt(2) * Q.K_sigma), half),
     c_4: eta**3 / (2**14 * Q.K_sigma**2 * sp.exp(3 * a)),
     M: c_3 / root_nq,
     x: Q.L * eta / (C_2 * root_nq),
@@ -88,7 +89,7 @@ CONSTANTS: dict[sp.Symbol, sp.Expr] = {
     delta_W: sp.exp(-Q.q * Q.m / 16),
     delta_S: sp.exp(-3 * Q.m * eta**2 / (64 * M_sigma**2 * Q.n)),
     delta_x: 2 * Q.n**2 * sp.exp(-Q.d / (2 * v_x2) * pair),
-    M_sharp: eta / (32 * sp.sqrt(2) * Q.K_sigma * sp.Max(1, Q.K_sigma) * root_nq),
+    M_sharp: eta / (32 * sp.sqrt(2) * Q.K_sigma * maximum(1, Q.K_sigma) * root_nq),
     a_sharp: Q.K_sigma * M_sharp * (sp.sqrt(2) + M_sharp / sp.sqrt(Q.q * Q.m)),
     mu_sharp: eta**2 / (12 * Q.n),
 }
@@ -151,7 +152,7 @@ PRINTED = (*DATA, *SIZES, *EVENT_W, *EVENT_S, *ball(M))
 DEEP = (Condition("c_2 √(nq) >= 1", c_2 * root_nq, ">=", sp.Integer(1)),)
 SHARP_SIZES = (
     *WIDE,
-    Condition("q >= d and d'", Q.q, ">=", sp.Max(Q.d, Q.dout)),
+    Condition("q >= d and d'", Q.q, ">=", maximum(Q.d, Q.dout)),
     Condition("qm >= 2", Q.q * Q.m, ">=", sp.Integer(2)),
     Condition("r >= 2", r, ">=", sp.Integer(2)),
 )

@@ -30,6 +30,7 @@ from depthlimit.theory.claim import Condition, Role, Tool
 from depthlimit.theory.paper import prop5_setting as P
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop5_steps import line
+from depthlimit.theory.quantity import maximum
 
 _S: dict[str, Any] = {"edition": "sharpened", "part": "any depth", "hypotheses": P.SHARPENED}
 _EXPLICIT: dict[str, Any] = {**_S, "inputs": "a-priori", "hypotheses": P.SHARP_SIZES}
@@ -62,7 +63,7 @@ line("prop5.sharp-pl", Q.ball_gradient2, ">=", P.mu_sharp * Q.ball_loss,
      rf"\Big\|\frac{{\partial\ell}}{{\partial A}}\Big\|_F^2+L\sum_k\Big\|\frac{{\partial\ell}}{{\partial Z_k}}\Big\|_F^2"
      rf"+\Big\|\frac{{\partial\ell}}{{\partial B}}\Big\|_F^2 \ge \frac{{\eta^2}}{{12n}}\ell,\quad {_RADIUS}", 0, role=Role.RESULT,
      premises=("prop5.sharp-s", "prop5.sharp-p"), tool=Tool.POLYAK_LOJASIEWICZ, **_S)  # fmt: skip
-_OWN = 4 / (Q.m * Q.n) * (1 - P.M_sharp) ** 2 * _SHRUNK**2 * sp.Max(Q.s0 - D, 0) ** 2
+_OWN = 4 / (Q.m * Q.n) * (1 - P.M_sharp) ** 2 * _SHRUNK**2 * maximum(Q.s0 - D, 0) ** 2
 line("prop5.sharp-draw", Q.ball_gradient2, ">=", _OWN * Q.ball_loss, "The same with s_min(S̄) of the draw in place of its lower bound.",
      r"\mu = \frac4{mn}(1-M)^2\Big(1-\frac aL\Big)^{2L}(s_{\min}(\bar S)-D)_+^2", 0, role=Role.RESULT,
      premises=("prop5.sharp-drift", "prop5.sharp-p"), tool=Tool.POLYAK_LOJASIEWICZ,

@@ -14,6 +14,7 @@ import sympy as sp
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import prop5_setting as P
 from depthlimit.theory.paper import quantities as Q
+from depthlimit.theory.quantity import minimum
 from depthlimit.theory.registry import register
 
 REGIME = "pl-ball"
@@ -67,7 +68,7 @@ line("lemma18.right", P.at_pS, ">=", P.at_p_next * P.at_s, "A wide matrix from t
      equality=Condition("one sample", Q.n, "=", sp.Integer(1)), **_18)  # fmt: skip
 
 # --- page 32
-line("prop5.radius", P.M, "=", sp.Min(P.eta / (32 * Q.K_sigma * sp.sqrt(2 * Q.n * Q.q)), P.half),
+line("prop5.radius", P.M, "=", minimum(P.eta / (32 * Q.K_sigma * sp.sqrt(2 * Q.n * Q.q)), P.half),
      "The radius of page 32 is that of the statement: in neither minimum is ½ ever the smaller.",
      r"M = \min\Big(\frac{\eta_r(\sigma)}{32K_\sigma\sqrt{2nq}}, \frac12\Big) = \frac{c_3}{\sqrt{nq}}", 32,
      inputs="a-priori", tool=Tool.DEFINITION)  # fmt: skip

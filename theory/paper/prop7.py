@@ -21,6 +21,7 @@ import sympy as sp
 
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import register
 
 _S = sp.Symbol
@@ -48,10 +49,10 @@ def a_priori(initial: sp.Expr, supremum: sp.Expr, product: sp.Expr) -> dict[sp.S
         K1: kappa * product * M**2,
         E_h: sp.exp(K1) * M * Q.M_X,
         K2: kappa * M * E_h,
-        K: sp.Max(K1, K2),
+        K: maximum(K1, K2),
         K22: b + kappa * E_h,
         K21: kappa * M + product * M**2 * Q.S2 * E_h / (Q.q * sp.sqrt(Q.m)),
-        Kp: sp.Max(K22, K21),
+        Kp: maximum(K22, K21),
         alpha: 2 * sp.exp(K) * Kp * M * (sp.exp(K) * M**2 * Q.M_X + Q.M_Y),
         beta: 2 * K * sp.exp(K) * M * (K + sp.exp(K) * Kp * M * Q.M_X) * (sp.exp(K) * M**2 * Q.M_X + Q.M_Y),
     }
@@ -128,8 +129,8 @@ _run = {
 }
 _printed_run = {
     **_run,
-    K: sp.Max(K1, K2),
-    Kp: sp.Max(K22, K21),
+    K: maximum(K1, K2),
+    Kp: maximum(K22, K21),
     alpha: Q.p_sup * Kp,
     beta: Q.p_sup * (K**2 + Kp * K * Q.h_sup),
 }
@@ -143,8 +144,8 @@ _pair = {
 }
 _printed_pair = {
     **_pair,
-    K: sp.Max(K1, K2),
-    Kp: sp.Max(K22, K21),
+    K: maximum(K1, K2),
+    Kp: maximum(K22, K21),
     alpha: Q.p_pair * Kp,
     beta: Q.p_pair * (K**2 + Kp * K * Q.h_pair),
 }

@@ -27,13 +27,14 @@ from depthlimit.theory.paper import general as G
 from depthlimit.theory.paper import prop7_quantities as P
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop7 import FLOWS, K1, K2, K21, K22, SMOOTH, E_h, K, Kp, M, alpha, beta
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import register
 
 _BOUND = sp.Symbol("P", nonnegative=True)  # of the adjoint states
 _PRINTED = {
     E_h: sp.exp(K1) * M * Q.M_X,
-    K: sp.Max(K1, K2),
-    Kp: sp.Max(K22, K21),
+    K: maximum(K1, K2),
+    Kp: maximum(K22, K21),
     alpha: 2 * sp.exp(K) * Kp * M * (sp.exp(K) * M**2 * Q.M_X + Q.M_Y),
     beta: 2 * K * sp.exp(K) * M * (K + sp.exp(K) * Kp * M * Q.M_X) * (sp.exp(K) * M**2 * Q.M_X + Q.M_Y),
 }

@@ -24,6 +24,7 @@ from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.general import measured
 from depthlimit.theory.paper.prop7 import SMOOTH, E_h, K, Kp
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import register
 
 # --- constants of the instance
@@ -76,7 +77,7 @@ _S = sp.Symbol
 M_A, M_B, M_Z, mu, K1, K2, C1, C2, Kt, b, pl, rho, mu_sharp = (
     _S(s, nonnegative=True) for s in ("M_A", "M_B", "M_Z", "mu", "K_1", "K_2", "C_1", "C_2", "Ktilde", "b", "mu_PL", "rho", "mu_sharp")
 )
-_LARGEST = sp.Max(M_B * K, M_B * Q.M_X, M_A * Q.M_X)
+_LARGEST = maximum(M_B * K, M_B * Q.M_X, M_A * Q.M_X)
 FADING = sp.exp(-mu * Q.t / 2)
 ADJOINT = 2 * sp.exp(K) * M_B * sp.sqrt(Q.loss0)
 WHERE = {
@@ -86,10 +87,10 @@ WHERE = {
     K1: K1_pl,
     E_h: sp.exp(K1) * M_A * Q.M_X,
     K2: K2_pl,
-    K: sp.Max(K1, K2),
-    Kp: sp.Max(K22_pl, K21_pl),
+    K: maximum(K1, K2),
+    Kp: maximum(K22_pl, K21_pl),
     mu: _LARGEST * 8 * sp.exp(K) / R_pl * sp.sqrt(Q.loss0),
-    mu_sharp: sp.Max(M_B * K2, M_B * Q.M_X, M_A * Q.M_X) * 4 * sp.exp(K1) / R_pl * sp.sqrt(Q.loss0),
+    mu_sharp: maximum(M_B * K2, M_B * Q.M_X, M_A * Q.M_X) * 4 * sp.exp(K1) / R_pl * sp.sqrt(Q.loss0),
     C1: K**2 + Kp * K * sp.exp(K) * M_A * Q.M_X,
     C2: Kp,
     Kt: (Z0_slope + C1 * R_pl / (2 * Q.M_X)) * sp.exp(C2 * R_pl / (2 * Q.M_X)),
@@ -97,7 +98,7 @@ WHERE = {
     rho: sp.exp(Q.L * sp.log(1 - K1 / Q.L)),
     pl: 4
     / Q.n
-    * (rho**2 * sp.Max(B0_min - R_pl, 0) ** 2 * X_min**2 + sp.Max(AX_min - R_pl * Q.X2 - (sp.exp(K1) - 1) * M_A * Q.XF, 0) ** 2),
+    * (rho**2 * maximum(B0_min - R_pl, 0) ** 2 * X_min**2 + maximum(AX_min - R_pl * Q.X2 - (sp.exp(K1) - 1) * M_A * Q.XF, 0) ** 2),
 }
 DEEP = Condition("K₁ < L", K1, "<=", sp.Rational(999, 1000) * Q.L)
 PL = (DEEP, Condition("the (M, μ)-local PL condition with μ of (22), by its certificate", mu, "<=", pl))

@@ -19,6 +19,7 @@ import sympy as sp
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.quantities import B_, L_, N_, T_
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 BT, BTL, ALL = (B_, T_), (B_, T_, L_), (B_, T_, L_, N_)
@@ -98,7 +99,7 @@ for _number, _shift, _limit, _where, _points, _note in (
     ("28", shift_s, limit_shift_s, "depth", ("(s',t')", "(s'',t')"), ""),
     ("29", shift_t, limit_shift_t, "time", ("(s',t')", "(s',t'')"), "Without C/φ(L) too: s' is the same on both sides."),
 ):
-    family(f"prop9.eq{_number}", sp.Max(_shift - C / _L, _limit), "<=", eps, 22,
+    family(f"prop9.eq{_number}", maximum(_shift - C / _L, _limit), "<=", eps, 22,
            r"\|" + r"-".join(r"\mathcal Z^{\phi(L)}" + p for p in _points) + r"\| \le \varepsilon+\frac C{\phi(L)},\quad \|"
            + "-".join(r"\mathcal Z^\phi" + p for p in _points) + r"\| \le \varepsilon",
            f"Over δ = ε/C in {_where} the functions change by at most ε + C/φ(L), the limit by ε.",
@@ -110,7 +111,7 @@ for _edition, _path, _index in (("as-printed", path_printed, r"(\phi(L)s-1)"), (
            "After t_0 a layer moves by at most the length of its path.", equation="(30)", edition=_edition, tool=Tool.TRIANGLE,
            expect="prop9-index-witness" if _edition == "as-printed" else None,
            note="⌊(φ(L)s - 1)⌋ + 1 = ⌊φ(L)s⌋ is the layer below, and 0 for s < 1/φ(L)." if _edition == "as-printed" else "")  # fmt: skip
-family("prop9.eq31", sp.Max(star - C / _L, limit_star), "<=", eps, 22,
+family("prop9.eq31", maximum(star - C / _L, limit_star), "<=", eps, 22,
        r"\|\mathcal Z^{\phi(L)}(s,t)-\mathcal Z^{\phi(L)}(s,t^*)\| \le \varepsilon+\frac C{\phi(L)},\quad"
        r"\|\mathcal Z^\phi(s,t)-\mathcal Z^\phi(s,t^*)\| \le \varepsilon",
        "Both are within ε of their values at t*, for all t.", equation="(31)", premises=("prop9.eq29", "prop9.eq30"),

@@ -37,6 +37,7 @@ from depthlimit.theory.paper import hypotheses
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.appendix_d import C, ReLU, x
 from depthlimit.theory.paper.quantities import B_
+from depthlimit.theory.quantity import maximum, minimum
 from depthlimit.theory.registry import quantity, register
 
 SPREAD_RISK = sp.Rational(1, 10**6)  # per ladder, split over its two depths
@@ -225,9 +226,9 @@ _control(
     "control.iid-outputs",
     _THM4,
     "iid-ladder",
-    sp.Max(spread, spread_deep),
+    maximum(spread, spread_deep),
     "<=",
-    2 * sp.Min(spread, spread_deep),
+    2 * minimum(spread, spread_deep),
     "From independent layers trained outputs come together like L^{-1/2}, as averages over the layers do, and not like 1/L.",
     r"\mathrm{median}\,|F^L(x;T)-\tilde F^L(x;T)| \sim L^{-1/2}",
     risk=SPREAD_RISK,

@@ -22,6 +22,7 @@ from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.difference import Difference, differ
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.quantities import B_, C_, L_, N_, T_
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 FLOWS = ("plain-flow", "clipped-flow")
@@ -110,7 +111,7 @@ _claim(
     _S3,
     overlap + 1,
     "=",
-    sp.Max(Q.d + Q.dout - Q.q, 0) + 1,
+    maximum(Q.d + Q.dout - Q.q, 0) + 1,
     "B(0)A(0) has d + d' - q ones, and vanishes iff q >= d + d' (1 is added to both sides, so that 0 = 0 has power).",
     r"B^L = (0_{\mathbb R^{d'\times(q-d')}}, I_{\mathbb R^{d'\times d'}})",
     Tool.DEFINITION,
@@ -149,7 +150,7 @@ _claim(
     _PI,
     clipped_by + clip_radius,
     "=",
-    sp.Max(descent_entry, clip_radius),
+    maximum(descent_entry, clip_radius),
     "Clipping each coordinate moves g by its distance to the ball of radius C for the ℓ∞ norm: a projection.",
     r"|g-\pi(g)|_\infty = (|g|_\infty-C)_+",
     Tool.DEFINITION,

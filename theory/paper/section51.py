@@ -22,6 +22,7 @@ from depthlimit.theory.claim import Claim, Role, Source, Tool
 from depthlimit.theory.difference import Difference, differ
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.quantities import B_
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 DRAWN = ("published-figure",)
@@ -80,7 +81,7 @@ def _claim(label: str, source: Source, lhs: sp.Expr, relation: str, rhs: sp.Expr
 
 
 def _away(value: sp.Expr, target: sp.Expr) -> sp.Expr:
-    return sp.Max(value - target, target - value)
+    return maximum(value - target, target - value)
 
 
 _MAX = r"\max_{1\le k\le L,\,t\in[0,T]}\|Z_k^L(t)-Z_{k+1}^L(t)\|_F"

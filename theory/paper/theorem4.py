@@ -25,6 +25,7 @@ from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop7 import SMOOTH
 from depthlimit.theory.paper.prop7_quantities import K_pi, M0_euclid, M_pi_euclid, clipped
 from depthlimit.theory.paper.quantities import B_, C_, L_, T_
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 h_limit = quantity(
@@ -160,11 +161,11 @@ K1, K2, K22, K21 = (
     for k, tex in (("K1", r"\partial_1f"), ("K2", r"\partial_2f"), ("K22", r"\partial_{22}f"), ("K21", r"\partial_{21}f"))
 )
 h_sup, p_sup = (_number(f"limit_{k}", rf"\sup\|{k.upper()}\|", f"largest {k} along the limit") for k in "hp")
-_K, _Kp = sp.Max(K1, K2), sp.Max(K22, K21)
+_K, _Kp = maximum(K1, K2), maximum(K22, K21)
 
 _claim(
     "order",
-    sp.Max(order + expected, -order - expected),
+    maximum(order + expected, -order - expected),
     "<=",
     sp.Rational(1, 2),
     "After one, two and three steps of Richardson's extrapolation the distance of A and B, weights, states and outputs at common nodes "

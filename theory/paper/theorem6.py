@@ -22,6 +22,7 @@ from depthlimit.theory.paper import prop5_setting as P
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop5_steps import line
 from depthlimit.theory.paper.prop7 import SMOOTH
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 _ROOT = sp.sqrt(Q.q * Q.m)
@@ -35,12 +36,12 @@ def _K_1(W: sp.Expr, root: sp.Expr) -> sp.Expr:
 
 def _K(K_1: sp.Expr, Z: sp.Expr) -> sp.Expr:
     """max(K₁, K₂), K₂ from above; Z: the norm of z over √(qm)."""
-    return sp.Max(K_1, Q.K_sigma * sp.exp(K_1) * M_AB * M_X * Z)
+    return maximum(K_1, Q.K_sigma * sp.exp(K_1) * M_AB * M_X * Z)
 
 
 def _C(K: sp.Expr) -> sp.Expr:
     """The constant C of page 35."""
-    largest = sp.Max(M_AB * K, M_AB * M_X)
+    largest = maximum(M_AB * K, M_AB * M_X)
     return P.c_3**2 * P.c_4**2 / (64 * Q.n**4 * Q.q**3 * largest**2 * sp.exp(2 * K))
 
 
@@ -49,7 +50,7 @@ C = _C(K)
 _WIDEST = sp.sqrt(2) * _ROOT
 C_EVENT = _C(_K(_K_1(_WIDEST, _ROOT), (_WIDEST + P.M) / _ROOT))  # the least C on the event |W̄|_F <= √(2qm)
 _MU = P.c_4 / (Q.n * sp.sqrt(Q.n) * Q.q)
-_22 = sp.Max(M_AB * K, M_AB * M_X) * 8 * sp.exp(K) / P.M
+_22 = maximum(M_AB * K, M_AB * M_X) * 8 * sp.exp(K) / P.M
 _6: dict[str, Any] = {"item": "Theorem 6", "inputs": "a-priori"}
 _SETUP = (Condition("q >= d + d'", Q.q, ">=", Q.d + Q.dout),)
 _CONST = r"\frac{c_3^2c_4^2}{64n^4q^3\max(M_BK, M_BM_X, M_AM_X)^2e^{2K}}"
@@ -63,7 +64,7 @@ line(
     "thm6.C",
     _C(K),
     "=",
-    (_MU * P.M / (8 * sp.Max(M_AB * K, M_AB * M_X) * sp.exp(K))) ** 2,
+    (_MU * P.M / (8 * maximum(M_AB * K, M_AB * M_X) * sp.exp(K))) ** 2,
     "M replaced by its value.",
     rf"\Big(\frac{{c_4}}{{n\sqrt n\,q}}\frac M{{8e^K\max(M_BK, M_BM_X, M_AM_X)}}\Big)^2 = {_CONST}",
     35,

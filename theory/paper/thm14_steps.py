@@ -18,6 +18,7 @@ import sympy as sp
 from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper.prop7_quantities import K_pi
+from depthlimit.theory.quantity import maximum
 from depthlimit.theory.registry import quantity, register
 
 N_, LN, LNC = ("sample",), ("layer", "sample"), ("layer", "sample", "component")
@@ -98,7 +99,7 @@ map_apart = measured(
 
 K_f, G, D_P, dH, d1, dP = (sp.Symbol(name, nonnegative=True) for name in ("K_f", "G", "D_P", "delta_H", "delta_1", "delta_P"))
 CONSTANTS: dict[sp.Symbol, sp.Expr] = {
-    K_f: sp.Max(K1, K2),
+    K_f: maximum(K1, K2),
     G: (K1**2 * R + K2 * C_Z) * sp.exp(K1) / (2 * Q.L),
     D_P: 2 * M_B * (M_B * R + Q.M_Y) * sp.exp(K1),
     dH: (dA * Q.M_X + K2 * dZ) * sp.exp(K1),

@@ -29,6 +29,7 @@ from depthlimit.theory.claim import Claim, Condition, Role, Source, Tool
 from depthlimit.theory.paper import quantities as Q
 from depthlimit.theory.paper import variational
 from depthlimit.theory.paper.prop7 import SMOOTH
+from depthlimit.theory.quantity import minimum
 from depthlimit.theory.registry import quantity, register
 
 _BT, _BTL = ("batch", "time"), ("batch", "time", "layer")
@@ -72,13 +73,13 @@ def matrices(time: sp.Expr, rounds: int = 2) -> tuple[dict[str, sp.Expr], dict[s
         where[S] = M_sigma * sp.sqrt(Q.m * Q.n)
         if moved is not None:
             drift = Q.K_sigma / sp.sqrt(Q.q) * (moved * X + Q.w0 * (1 + D_A) * Q.XF * e * sp.exp(e) + Q.w0 * D_A * Q.X2)
-            where[S] = sp.Min(where[S], Q.S0 + drift)
+            where[S] = minimum(where[S], Q.S0 + drift)
         where[v] = time * P * S / root_m
         where[R_W] = time * Q.K_sigma * P * v * X / (2 * root_qm)
         names = {"P": P, "v": v, "w": Q.w0 + R_W, "X": X, "H": (1 + D_A) * sp.exp(e) * sp.sqrt(Q.q), "S": S, "hd_F": v * S / root_m}
         moved = R_W
-        D_A, D_B = sp.Min(D, time * P * Q.X2), sp.Min(D, 2 * time * sp.sqrt(Q.mean_y2 / Q.n) * X)
-        growth = sp.Min(e, Q.K_sigma * v * names["w"] / root_qm)
+        D_A, D_B = minimum(D, time * P * Q.X2), minimum(D, 2 * time * sp.sqrt(Q.mean_y2 / Q.n) * X)
+        growth = minimum(e, Q.K_sigma * v * names["w"] / root_qm)
     return names, where
 
 
