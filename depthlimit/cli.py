@@ -60,11 +60,15 @@ def verify(
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --out")] = False,
 ) -> None:
     """Check every claim on the corpus, on generated and on real data; write records and the report."""
+    from depthlimit.models.server import start_server
+
+    workers, implementation = workers or len(os.sched_getaffinity(0)), implementation or chosen(device)
+    if workers > 1:
+        start_server(implementation)  # its imports take as long as those here and the planning
     from depthlimit.models import spec as specs
     from depthlimit.models import userdata
     from depthlimit.models import verify as runs
     from depthlimit.models.data import stored
-    from depthlimit.models.workers import start_server
 
     if workers < 0 or seed < 0 or seed >= 2**32:
         raise specs.BadInput(f"--workers {workers}, --seed {seed}: expected workers >= 0 and 0 <= seed < 2^32")
@@ -72,9 +76,6 @@ def verify(
         raise specs.BadInput(f"--target {' '.join(target)}: names columns of --data, which is not given")
     if resume and out is None:
         raise specs.BadInput("--resume: needs --out, the folder of the run to continue")
-    workers, implementation = workers or len(os.sched_getaffinity(0)), implementation or chosen(device)
-    if workers > 1:
-        start_server(implementation)  # its imports take as long as the planning
     try:
         plan = runs.make_plan(
             profile=profile,

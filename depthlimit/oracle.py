@@ -38,6 +38,9 @@ def run(
     junit: Annotated[Path | None, typer.Option(help="where to write JUnit XML")] = None,
 ) -> None:
     """Judge an implementation by every claim that its methods allow: status 0 if nothing fails, 1 if something does."""
+    from depthlimit.models.server import start_server
+
+    start_server(implementation)  # its imports take as long as those here
     from depthlimit.conformance.oracle import trial
     from depthlimit.conformance.oracle.folder import read_run
     from depthlimit.conformance.oracle.known import apply, read_known
@@ -45,13 +48,12 @@ def run(
     from depthlimit.conformance.oracle.run import plan
     from depthlimit.models import verify as runs
     from depthlimit.models.spec import BadInput
-    from depthlimit.models.workers import start_server, tried
+    from depthlimit.models.workers import tried
 
     if resume and out is None:
         raise BadInput("--resume: needs --out, the folder of the run to continue")
     if workers < 0 or not 0 <= seed < 2**32:
         raise BadInput(f"--workers {workers}, --seed {seed}: expected workers >= 0 and 0 <= seed < 2^32")
-    start_server(implementation)
     planned = plan(
         implementation,
         device=device,

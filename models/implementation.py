@@ -23,7 +23,6 @@ Arrays = Mapping[str, Array]
 # The `spec` of the protocol: version, d, dout, q, m, L, n, activation, clip, train, rtol.
 Network = Mapping[str, Any]
 
-OURS = ("numpy", "torch", "compiled")
 ACCEPTED = "'numpy', 'torch', 'compiled' or 'package.module:factory' (the current directory is searched too)"
 
 

@@ -28,7 +28,8 @@ from depthlimit.models.check import applicable
 from depthlimit.models.constants import tables
 from depthlimit.models.corpus import WITNESSES, corpus
 from depthlimit.models.data import ArrayStore, stored
-from depthlimit.models.implementation import OURS, load
+from depthlimit.models.implementation import load
+from depthlimit.models.server import OURS
 from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.userdata import UserData
 from depthlimit.models.workers import Pool, single_threaded, work

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -19,8 +18,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from multiprocessing import forkserver
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,6 +30,7 @@ from depthlimit.models.check import THREADS, check
 from depthlimit.models.data import stored
 from depthlimit.models.implementation import load
 from depthlimit.models.printed import Printed, last_words
+from depthlimit.models.server import start_server
 from depthlimit.models.spec import BadInput, Spec
 from depthlimit.theory.record import line
 from depthlimit.theory.registry import claims
@@ -144,23 +142,6 @@ def work(index: int, spec_json: dict[str, Any], fatal: Mapping[str, Death]) -> t
     records, *more = check_here(spec_json, None, fatal)
     curves, printed = ([line({"unit": index, **item}) for item in items] for items in more)
     return index, [line(r) for r in records], curves, printed
-
-
-def start_server(implementation: str) -> BaseContext:
-    """The server that worker processes are forked from; it imports what they need, once, while the caller goes on planning.
-
-    It never touches a device and starts no threads, so that forking it is safe. It and its children inherit that SIGINT is blocked: an
-    interruption from the keyboard is left to the process that waits for them.
-    """
-    context = multiprocessing.get_context("forkserver")
-    ours = {"torch": ["torch"], "compiled": ["depthlimit.models.compiled.implementation"]}  # of what others need only they know
-    context.set_forkserver_preload([*ours.get(implementation, ()), "depthlimit.models.verify", "depthlimit.conformance.faults"])
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # an interruption now comes when it is unblocked here
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-    return context
 
 
 @contextlib.contextmanager

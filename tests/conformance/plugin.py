@@ -136,12 +136,16 @@ def _refuse(option: Any) -> None:
 
     Each test says what device torch lacks. The factory of somebody else's may crash and hang, so it is tried in a process of its own.
     """
+    from depthlimit.models.server import OURS, start_server
+
     name, device = option.depthlimit_implementation, option.depthlimit_device
     if option.depthlimit_known is None and (name == "torch" or (name in ("numpy", "compiled") and device == "cpu")):
         return
+    if name not in OURS:
+        start_server(name)  # its imports take as long as those here
     from depthlimit.conformance.oracle.known import read_known  # heavy, as all imports in functions here
     from depthlimit.conformance.subject import plan_of
-    from depthlimit.models.implementation import OURS, load
+    from depthlimit.models.implementation import load
     from depthlimit.models.spec import BadInput
     from depthlimit.models.workers import tried
 

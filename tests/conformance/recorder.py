@@ -27,7 +27,7 @@ from depthlimit.conformance.oracle.outcome import Outcome
 from depthlimit.conformance.plugin import PROPERTY
 from depthlimit.conformance.subject import plan_of
 from depthlimit.models.corpus import corpus
-from depthlimit.models.implementation import OURS
+from depthlimit.models.server import OURS
 from depthlimit.models.spec import Spec
 from depthlimit.models.strategies import GENERATED
 from depthlimit.models.verify import EXPECTED, Plan, Unit, finish, prepare, status

@@ -27,7 +27,8 @@ from depthlimit.conformance.explain import printed
 from depthlimit.conformance.oracle.known import KnownFailure, apply, read_known
 from depthlimit.models.calls import watch
 from depthlimit.models.check import check
-from depthlimit.models.implementation import OURS, load
+from depthlimit.models.implementation import load
+from depthlimit.models.server import OURS
 from depthlimit.models.spec import BadInput, Spec
 from depthlimit.models.verify import EXPECTED, Plan, as_registered, status
 from depthlimit.models.workers import Pool, check_here, single_threaded
