@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -28,7 +29,8 @@ def _run(folder: Path | None) -> Run:
         return read_run(folder)
     print("depthlimit: running the quick profile of NumPy", file=sys.stderr)
     with tempfile.TemporaryDirectory() as temporary:
-        runs.run(runs.make_plan(profile="quick", seed=0, implementation=str(OF["implementation"])), Path(temporary) / "run")
+        plan = runs.make_plan(profile="quick", seed=0, implementation=str(OF["implementation"]), workers=len(os.sched_getaffinity(0)))
+        runs.run(plan, Path(temporary) / "run")
         return read_run(Path(temporary) / "run")
 
 

@@ -121,7 +121,7 @@ def verdict(word: str, row: Mapping[str, Any] | None = None) -> Markup:
     unexpected = row is not None and not row["as_expected"]
     mood = "bad" if unexpected else MOODS.get(word, "plain")
     tail = ", unexpected" if unexpected else ", as registered" if word == REFUTED else ""
-    return Markup('<span class="verdict {}">{} {}{}</span>').format(mood, SIGNS.get(word, "·"), word, tail)
+    return Markup('<mark class="{}">{} {}{}</mark>').format(mood, SIGNS.get(word, "·"), word, tail)
 
 
 def rung(claim: Claim) -> str:
