@@ -307,7 +307,10 @@ class LimitMap(GeneralFlow):
 
 
 class TrainingLimit(DepthLadder):
-    """Model (3) trained at doubling depths, by (5) or by (4) without a clip, against the limit of training in depth."""
+    """Model (3) trained at doubling depths, by (5) or by (4) without a clip, against the limit of training in depth.
+
+    Slopes and orders are extrapolated: the depths must be large against the roughness of the start in s, which nothing certifies.
+    """
 
     kind: Literal["training-limit"] = "training-limit"  # type: ignore[assignment]
 

@@ -91,13 +91,17 @@ def richardson(run: LimitRun) -> Mapping[str, Field]:
         own = np.array([factor.get(k, 1.0) * float(at.error[k].max()) for at in run.networks])
         declared, noise = factor.get(k, 1.0) * float(run.error[k].max()), romberg(own, 1.0)
         errors = [euclid(rows - limits[k]).max(axis=(1, 2)) for rows in table]
+        left = 0.0  # of b/L in a slope: as large as its last change, after this step or one before
         for j in (1, 2, 3):
             relative = (noise[j] + declared) / errors[j]
             spreads = -np.log2(np.maximum(1 - relative, 1e-300))
             spreads = spreads[1:] + spreads[:-1]  # of each slope
+            slopes = np.log2(errors[j][1:] / errors[j][:-1])
+            changes = np.abs(np.diff(slopes))
             for at in np.flatnonzero(spreads <= _RESOLVED)[-1:]:
-                orders.append(float(np.log2(errors[j][at + 1] / errors[j][at])))
-                radii.append(float(spreads[at]))
+                left = max(left, float(changes[max(at - 1, 0)])) if len(changes) else left
+                orders.append(float(slopes[at]))
+                radii.append(float(spreads[at]) + left)
                 expected.append(j + 1.0)
         correction = float(euclid(table[-1][-1] - table[-2][-1]).max())
         apart.append(float(errors[-1][-1]))

@@ -173,7 +173,9 @@ _claim(
     r"e_j(L) \sim L^{-(j+1)},\quad e_j(L)=\frac{2^je_{j-1}(L)-e_{j-1}(L/2)}{2^j-1}",
     Tool.EXTRAPOLATION,
     hypotheses=_SMOOTH,
-    note="Each is read at the two deepest networks between which radii do not blur it; errors below the radii at all depths have no order.",
+    note="Each is read at the two deepest networks between which radii do not blur it, with the change from the slope before it in its "
+    "radius; errors below the radii at all depths have no order. Nothing certifies that the depths are large enough for an expansion in "
+    "1/L, against a rough start: of a violation ask a deeper ladder.",
 )
 _claim(
     "agreement",
