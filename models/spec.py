@@ -309,7 +309,7 @@ class LimitMap(GeneralFlow):
 class TrainingLimit(DepthLadder):
     """Model (3) trained at doubling depths, by (5) or by (4) without a clip, against the limit of training in depth.
 
-    Slopes and orders are extrapolated: the depths must be large against the roughness of the start in s, which nothing certifies.
+    Slopes and orders are extrapolated: claims of them assume that a layer of the first depth is short for the limit.
     """
 
     kind: Literal["training-limit"] = "training-limit"  # type: ignore[assignment]

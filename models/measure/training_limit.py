@@ -91,17 +91,13 @@ def richardson(run: LimitRun) -> Mapping[str, Field]:
         own = np.array([factor.get(k, 1.0) * float(at.error[k].max()) for at in run.networks])
         declared, noise = factor.get(k, 1.0) * float(run.error[k].max()), romberg(own, 1.0)
         errors = [euclid(rows - limits[k]).max(axis=(1, 2)) for rows in table]
-        left = 0.0  # of b/L in a slope: as large as its last change, after this step or one before
         for j in (1, 2, 3):
             relative = (noise[j] + declared) / errors[j]
             spreads = -np.log2(np.maximum(1 - relative, 1e-300))
             spreads = spreads[1:] + spreads[:-1]  # of each slope
-            slopes = np.log2(errors[j][1:] / errors[j][:-1])
-            changes = np.abs(np.diff(slopes))
             for at in np.flatnonzero(spreads <= _RESOLVED)[-1:]:
-                left = max(left, float(changes[max(at - 1, 0)])) if len(changes) else left
-                orders.append(float(slopes[at]))
-                radii.append(float(spreads[at]) + left)
+                orders.append(float(np.log2(errors[j][at + 1] / errors[j][at])))
+                radii.append(float(spreads[at]))
                 expected.append(j + 1.0)
         correction = float(euclid(table[-1][-1] - table[-2][-1]).max())
         apart.append(float(errors[-1][-1]))
@@ -167,6 +163,16 @@ def declared(run: LimitRun) -> Mapping[str, Field]:
         "limit_fall": Field(fall, np.array(steep) + 2.0**-48 * solution.loss[0], _T, solution.loss[0] + np.abs(fall)),
         "limit_energy": Field(solution.energy, np.array(steep) + energy, _T),
     }
+
+
+@measures("limit_bend", on=LimitRun)
+def bend(run: LimitRun) -> Field:
+    """0 where nothing depends on s."""
+    h, error = 1 / max(3, int(run.depths[0])), float(run.error["Z"].max())
+    s = np.linspace(0, 1 - 3 * h, _SAMPLES // 8)
+    Z = np.stack([run.limit.solution.weights(s + j * h) for j in range(4)])
+    first, third = (float(euclid(np.diff(Z, order, axis=0)).max()) for order in (1, 3))
+    return number(third / first, 16 * error / first) if first > 100 * error else number(0.0)
 
 
 @measures("limit_nodes", "limit_function", on=LimitRun)

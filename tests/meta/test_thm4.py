@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.polynomial import chebyshev
 
+from depthlimit import verify
 from depthlimit.conformance import faults
-from depthlimit.models.corpus_limit import GENERAL
+from depthlimit.models.corpus_limit import GENERAL, STANDARD
 from depthlimit.models.data import ArrayStore
 from depthlimit.models.implementation import load
 from depthlimit.models.measure.extrapolate import limit, romberg
@@ -18,6 +19,8 @@ from depthlimit.models.measure.registry import Fields
 from depthlimit.models.measure.training_limit import largest
 from depthlimit.models.spec import Spec
 from depthlimit.theory.quantity import Array
+
+FOURIER = next(spec for spec in STANDARD if spec.init.kind == "fourier")
 
 
 def general() -> Fields:
@@ -113,3 +116,11 @@ def test_the_claims_say_what_the_issue_asks_of_them() -> None:
     apart, size = fields["limit_apart"], fields["limit_size"]
     assert np.all(apart.values + apart.radius <= 1e-8 * size.values)
     assert np.all(fields["limit_declared"].values < 1e-10)
+
+
+def test_a_ladder_too_shallow_for_its_start_is_outside_the_claims_of_orders() -> None:
+    """Third differences of cos(πs) are 0.59 of the first over layers of 1/4, and 0.15 over layers of 1/8: above and below 1/4."""
+    for depths, verdict in (((4, 8, 16, 32, 64), "out-of-hypothesis"), ((8, 16, 32, 64, 128), "holds")):
+        spec = FOURIER.model_copy(update={"regime": FOURIER.regime.model_copy(update={"depths": depths})})
+        (record,) = (r for r in verify({**spec.to_json(), "L": depths[-1]}) if r["claim"] == "thm4.order")
+        assert record["verdict"] == verdict

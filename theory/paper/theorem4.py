@@ -78,7 +78,15 @@ def _number(name: str, latex: str, meaning: str, *axes: str, **more: bool) -> sp
 
 
 smooth = _number("limit_smooth", r"1_{\mathrm{smooth}}", "1 if π has no kinks, so that everything is analytic in s", exact=True)
-_SMOOTH = (Condition("the clip has no kinks", smooth, "=", sp.Integer(1)),)
+bend = _number(
+    "limit_bend",
+    r"\frac{\sup\|\Delta_h^3\mathcal Z\|}{\sup\|\Delta_h\mathcal Z\|},\ h=\tfrac1{L_0}",
+    "third over first differences of the limit in s, a layer of the first depth apart",
+)
+_SMOOTH = (
+    Condition("the clip has no kinks", smooth, "=", sp.Integer(1)),
+    Condition("layers of the first depth are short for the limit", bend, "<=", sp.Rational(1, 4)),
+)
 
 deeper = _number("limit_deeper", r"L/L_0", "depth over the first depth of the ladder", B_, exact=True)
 for _part, (_item, _equation, _tex, _what) in PARTS.items():
@@ -173,9 +181,7 @@ _claim(
     r"e_j(L) \sim L^{-(j+1)},\quad e_j(L)=\frac{2^je_{j-1}(L)-e_{j-1}(L/2)}{2^j-1}",
     Tool.EXTRAPOLATION,
     hypotheses=_SMOOTH,
-    note="Each is read at the two deepest networks between which radii do not blur it, with the change from the slope before it in its "
-    "radius; errors below the radii at all depths have no order. Nothing certifies that the depths are large enough for an expansion in "
-    "1/L, against a rough start: of a violation ask a deeper ladder.",
+    note="Each is read at the two deepest networks between which radii do not blur it; errors below the radii at all depths have no order.",
 )
 _claim(
     "agreement",
