@@ -80,7 +80,7 @@ def _number(name: str, latex: str, meaning: str, *axes: str, **more: bool) -> sp
 smooth = _number("limit_smooth", r"1_{\mathrm{smooth}}", "1 if π has no kinks, so that everything is analytic in s", exact=True)
 bend = _number(
     "limit_bend",
-    r"\frac{\sup\|\Delta_h^3\mathcal Z\|}{\sup\|\Delta_h\mathcal Z\|},\ h=\tfrac1{L_0}",
+    r"\frac{\sup\|\Delta_h^3\mathcal Z\|}{\sup\|\Delta_h\mathcal Z\|},\ h=\tfrac1{\max(L_0,3)}",
     "third over first differences of the limit in s, a layer of the first depth apart",
 )
 _SMOOTH = (
